@@ -1,0 +1,94 @@
+# Compiler settings, and the few functions by which every folder of the tree declares its targets.
+
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(Poco 1.11 REQUIRED COMPONENTS Foundation Util Net JSON Data DataSQLite)
+find_package(PkgConfig REQUIRED)
+
+find_program(PERSONA_CCACHE ccache)
+if(PERSONA_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_C_COMPILER_LAUNCHER ${PERSONA_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${PERSONA_CCACHE})
+endif()
+find_program(PERSONA_LLD ld.lld)
+if(PERSONA_LLD)
+  add_link_options(-fuse-ld=lld)
+endif()
+
+add_compile_options(-Wall -Wextra -Wpedantic -Werror -fvisibility=hidden -fno-gnu-unique
+                    -fstack-protector-strong -Wformat -Wformat-security)
+if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+  # Accepted by g++ only; clang never emits the unique binding.
+  get_directory_property(_options COMPILE_OPTIONS)
+  list(REMOVE_ITEM _options -fno-gnu-unique)
+  set_directory_properties(PROPERTIES COMPILE_OPTIONS "${_options}")
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL Release)
+  add_compile_definitions(_FORTIFY_SOURCE=2)
+endif()
+add_link_options(-Wl,-z,relro,-z,now)
+
+set(PERSONA_SANITIZE "" CACHE STRING "address,undefined or thread; set by the presets")
+if(PERSONA_SANITIZE)
+  add_compile_options(-fsanitize=${PERSONA_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${PERSONA_SANITIZE})
+  add_compile_definitions(PERSONA_SANITIZED=1)
+endif()
+
+# Adds every direct sub-folder of `dir` that has a CMakeLists.txt, and those of folders without one.
+function(persona_add_tree dir)
+  if(EXISTS ${PROJECT_SOURCE_DIR}/${dir}/CMakeLists.txt)
+    add_subdirectory(${PROJECT_SOURCE_DIR}/${dir} ${PROJECT_BINARY_DIR}/${dir})
+    return()
+  endif()
+  file(GLOB _children LIST_DIRECTORIES true RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS
+       ${PROJECT_SOURCE_DIR}/${dir}/*)
+  foreach(_child ${_children})
+    if(IS_DIRECTORY ${PROJECT_SOURCE_DIR}/${_child})
+      persona_add_tree(${_child})
+    endif()
+  endforeach()
+endfunction()
+
+# persona_add_library(persona_protocol SOURCES a.cpp LIBS OpenSSL::Crypto): a static library of ours.
+# Everything includes by the path from the top: #include "libs/protocol/key.h".
+function(persona_add_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS;PRIVATE_LIBS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${name} PUBLIC ${ARG_LIBS} PRIVATE ${ARG_PRIVATE_LIBS})
+endfunction()
+
+# persona_add_role(router SOURCES ... LIBS ...): an in-tree plugin, written to PERSONA_PLUGIN_DIR as router.so.
+function(persona_add_role name)
+  cmake_parse_arguments(ARG "" "SUBDIR" "SOURCES;LIBS" ${ARGN})
+  add_library(plugin_${name} MODULE ${ARG_SOURCES})
+  target_include_directories(plugin_${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(plugin_${name} PRIVATE Persona::sdk ${ARG_LIBS})
+  target_link_options(plugin_${name} PRIVATE -Wl,-z,nodelete
+    -Wl,--version-script=${PROJECT_SOURCE_DIR}/sdk/cmake/plugin.map)
+  if(NOT PERSONA_SANITIZE)
+    target_link_options(plugin_${name} PRIVATE -Wl,-z,defs)
+  endif()
+  set_target_properties(plugin_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
+    LIBRARY_OUTPUT_DIRECTORY ${PERSONA_PLUGIN_DIR}/${ARG_SUBDIR})
+endfunction()
+
+# persona_add_test(protocol_key_test SOURCES key_test.cpp LIBS persona_protocol): a GoogleTest program.
+# The working directory is the top of the checkout, so data is read from tests/data/...
+function(persona_add_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LIBS;LABELS;ENVIRONMENT" ${ARGN})
+  find_package(GTest REQUIRED)
+  add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_compile_definitions(${name} PRIVATE PERSONA_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+    PERSONA_BUILD_DIR="${PROJECT_BINARY_DIR}" PERSONA_PLUGIN_DIR="${PERSONA_PLUGIN_DIR}")
+  target_link_libraries(${name} PRIVATE ${ARG_LIBS} GTest::gmock GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
+    ENVIRONMENT "${ARG_ENVIRONMENT}")
+endfunction()

@@ -1,0 +1,16 @@
+/* Version of the binary interface between persona-host and its plugins.
+ *
+ * A plugin loads when its major equals the host's and its minor is not newer. Everything optional
+ * is found at run time by extension id (host->get_extension), never by widening a struct that
+ * exists; a table that has to change gets a new id ("psn.log/2") and the old one stays.
+ *
+ * Changes
+ *   1.0  2026-11  first: psn.http-service/1 and psn.http-filter/1 are stable; psn.heuristic is a
+ * draft. Host extensions: psn.log/1 psn.stream/1 psn.counters/1 psn.timer/1 psn.executor/1
+ *                 psn.http-client/1 psn.metrics/1 psn.clock/1; options through psn.config/1.
+ */
+#pragma once
+
+#define PSN_ABI_MAGIC 0x314e5350u /* "PSN1", little endian */
+#define PSN_ABI_MAJOR 1
+#define PSN_ABI_MINOR 0

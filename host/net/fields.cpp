@@ -1,0 +1,60 @@
+#include "host/net/fields.h"
+
+namespace persona::host::net {
+
+namespace {
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+}  // namespace
+
+bool equalsNoCase(std::string_view a, std::string_view b) {
+    if (a.size() != b.size()) return false;
+    for (std::size_t i = 0; i < a.size(); ++i)
+        if (a[i] != b[i] && lower(a[i]) != lower(b[i])) return false;
+    return true;
+}
+
+Fields::View Fields::operator[](std::size_t i) const {
+    const Entry& e = entries_[i];
+    const std::string_view all = octets_;
+    return {all.substr(e.offset, e.name_size), all.substr(e.offset + e.name_size, e.value_size)};
+}
+
+std::optional<std::string_view> Fields::find(std::string_view name) const {
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+        if (entries_[i].name_size != name.size()) continue;
+        const View v = (*this)[i];
+        if (equalsNoCase(v.name, name)) return v.value;
+    }
+    return std::nullopt;
+}
+
+void Fields::add(std::string_view name, std::string_view value) {
+    entries_.push_back({static_cast<std::uint32_t>(octets_.size()),
+                        static_cast<std::uint32_t>(name.size()),
+                        static_cast<std::uint32_t>(value.size())});
+    octets_.append(name).append(value);
+}
+
+void Fields::set(std::string_view name, std::string_view value) {
+    // The arguments may be views into octets_, which add() can move.
+    const std::string own_name(name), own_value(value);
+    remove(own_name);
+    add(own_name, own_value);
+}
+
+void Fields::remove(std::string_view name) {
+    // The octets stay behind until clear(): a head lives for one request.
+    for (std::size_t i = 0; i < entries_.size();) {
+        if (entries_[i].name_size == name.size() && equalsNoCase((*this)[i].name, name))
+            entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(i));
+        else
+            ++i;
+    }
+}
+
+void Fields::clear() {
+    octets_.clear();
+    entries_.clear();
+}
+
+}  // namespace persona::host::net

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "host/net/settings.h"
+
+namespace persona::host::net {
+
+/// Octet-level check of a message head before it reaches the parser, for all that a parser may
+/// tolerate but a proxy must not: bare CR or LF, folding, space before a colon, NUL and other control
+/// octets (RFC 9112 sections 2.2, 3, 5). Resumable: each octet is looked at once.
+class HeadScanner {
+  public:
+    enum class State { NeedMore, Complete, Bad };
+    struct Result {
+        State state = State::NeedMore;
+        std::size_t head_size = 0;   ///< Complete: octets up to and with the empty line
+        unsigned status = 0;         ///< Bad: what to answer
+        const char* counter = "";    ///< Bad: name after "engine."
+        const char* reason = "";     ///< Bad: text for the client
+    };
+    /// `data` starts at the head's first octet at each call.
+    Result scan(std::string_view data, const Limits& limits, bool request);
+    void reset() { *this = HeadScanner(); }
+
+  private:
+    std::size_t line_start_ = 0;
+    std::size_t lines_ = 0;
+};
+
+/// True for 1 or more token octets (RFC 9110 5.6.2).
+[[nodiscard]] bool isToken(std::string_view text);
+/// True when `list` (a comma-separated field) has `token`, compared without case.
+[[nodiscard]] bool listHas(std::string_view list, std::string_view token);
+/// Without blanks at both ends.
+[[nodiscard]] std::string_view trim(std::string_view text);
+
+}  // namespace persona::host::net

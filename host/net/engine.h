@@ -60,7 +60,7 @@ class EngineObserver {
 };
 
 struct EngineStats {
-    std::uint64_t connections = 0, exchanges = 0, accepted = 0;
+    std::uint64_t connections = 0, exchanges = 0;
 };
 
 /// HTTP/1.1 server and client on one loop per core (Boost.Asio sockets, Beast's parser).

@@ -11,9 +11,11 @@ namespace {
 
 constexpr std::array<bool, 256> kToken = [] {
     std::array<bool, 256> t{};
-    for (const char c : std::string_view("!#$%&'*+-.^_`|~")) t[static_cast<unsigned char>(c)] = true;
+    for (const char c : std::string_view("!#$%&'*+-.^_`|~"))
+        t[static_cast<unsigned char>(c)] = true;
     for (int c = '0'; c <= '9'; ++c) t[static_cast<std::size_t>(c)] = true;
-    for (int c = 'a'; c <= 'z'; ++c) t[static_cast<std::size_t>(c)] = t[static_cast<std::size_t>(c - 32)] = true;
+    for (int c = 'a'; c <= 'z'; ++c)
+        t[static_cast<std::size_t>(c)] = t[static_cast<std::size_t>(c - 32)] = true;
     return t;
 }();
 
@@ -33,14 +35,16 @@ HeadScanner::Result checkRequestLine(std::string_view line) {
     if (line.starts_with("PRI * HTTP/2")) return bad(505, "bad.http2", "HTTP/2 is not served here");
     const auto a = line.find(' ');
     const auto b = line.rfind(' ');
-    if (a == std::string_view::npos || a == b) return bad(400, "bad.request_line", "malformed request line");
+    if (a == std::string_view::npos || a == b)
+        return bad(400, "bad.request_line", "malformed request line");
     const auto method = line.substr(0, a), target = line.substr(a + 1, b - a - 1),
                version = line.substr(b + 1);
     if (!isToken(method)) return bad(400, "bad.method", "malformed method");
     if (target.empty()) return bad(400, "bad.target", "no request target");
     for (const char c : target) {
         const auto u = static_cast<unsigned char>(c);
-        if (u <= 0x20 || u >= 0x7f) return bad(400, "bad.target", "illegal octet in the request target");
+        if (u <= 0x20 || u >= 0x7f)
+            return bad(400, "bad.target", "illegal octet in the request target");
     }
     if (version.size() != 8 || !version.starts_with("HTTP/") || version[6] != '.')
         return bad(400, "bad.version", "malformed HTTP version");
@@ -89,12 +93,14 @@ HeadScanner::Result HeadScanner::scan(std::string_view data, const Limits& limit
     for (;;) {
         const char* from = data.data() + line_start_;
         const std::size_t left = data.size() - line_start_;
-        const auto* lf = left == 0 ? nullptr : static_cast<const char*>(std::memchr(from, '\n', left));
+        const auto* lf =
+            left == 0 ? nullptr : static_cast<const char*>(std::memchr(from, '\n', left));
         if (lf == nullptr) {
             if (data.size() > limits.header_bytes)
                 return bad(431, "limit.header_bytes", "request head too large");
             // A CR that is not the last octet can no longer be part of CRLF.
-            const auto* cr = left == 0 ? nullptr : static_cast<const char*>(std::memchr(from, '\r', left));
+            const auto* cr =
+                left == 0 ? nullptr : static_cast<const char*>(std::memchr(from, '\r', left));
             if (cr != nullptr && cr != data.data() + data.size() - 1)
                 return bad(400, "bad.bare_cr", "bare CR in the head");
             return {};

@@ -8,17 +8,17 @@
 namespace persona::host::net {
 
 /// Octet-level check of a message head before it reaches the parser, for all that a parser may
-/// tolerate but a proxy must not: bare CR or LF, folding, space before a colon, NUL and other control
-/// octets (RFC 9112 sections 2.2, 3, 5). Resumable: each octet is looked at once.
+/// tolerate but a proxy must not: bare CR or LF, folding, space before a colon, NUL and other
+/// control octets (RFC 9112 sections 2.2, 3, 5). Resumable: each octet is looked at once.
 class HeadScanner {
   public:
     enum class State { NeedMore, Complete, Bad };
     struct Result {
         State state = State::NeedMore;
-        std::size_t head_size = 0;   ///< Complete: octets up to and with the empty line
-        unsigned status = 0;         ///< Bad: what to answer
-        const char* counter = "";    ///< Bad: name after "engine."
-        const char* reason = "";     ///< Bad: text for the client
+        std::size_t head_size = 0;  ///< Complete: octets up to and with the empty line
+        unsigned status = 0;        ///< Bad: what to answer
+        const char* counter = "";   ///< Bad: name after "engine."
+        const char* reason = "";    ///< Bad: text for the client
     };
     /// `data` starts at the head's first octet at each call.
     Result scan(std::string_view data, const Limits& limits, bool request);

@@ -8,11 +8,13 @@
 namespace persona::host::net {
 
 namespace detail {
-inline std::string_view view(boost::beast::string_view s) { return {s.data(), s.size()}; }
+inline std::string_view view(boost::beast::string_view s) {
+    return {s.data(), s.size()};
+}
 }  // namespace detail
 
-/// Beast's incremental parser with our storage: fields go into one flat buffer, body pieces come out
-/// as views into the read buffer, one for each call of put().
+/// Beast's incremental parser with our storage: fields go into one flat buffer, body pieces come
+/// out as views into the read buffer, one for each call of put().
 template <bool isRequest>
 class MessageParser final : public boost::beast::http::basic_parser<isRequest> {
   public:

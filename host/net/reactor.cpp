@@ -157,7 +157,8 @@ void Reactor::run() {
                                    static_cast<int>((wait_ns + 999'999) / 1'000'000));
         now_ns_ = monotonicNs();
         for (int i = 0; i < n; ++i) {
-            auto* handler = static_cast<EventHandler*>(events[static_cast<std::size_t>(i)].data.ptr);
+            auto* handler =
+                static_cast<EventHandler*>(events[static_cast<std::size_t>(i)].data.ptr);
             if (handler == nullptr) {
                 std::uint64_t count = 0;
                 [[maybe_unused]] const auto r = ::read(wake_fd_, &count, sizeof count);
@@ -186,6 +187,7 @@ void Reactor::run() {
             for (auto& t : tasks) t();
             tasks.clear();
         }
+        if (turn_end_) turn_end_();
     }
 }
 

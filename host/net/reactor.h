@@ -76,6 +76,8 @@ class Reactor {
     std::function<void()> after(std::int64_t delay_ns, std::function<void()> task);
     /// Runs `task` when the events at hand have been handled; keeps destruction out of call stacks.
     void defer(std::function<void()> task) { deferred_.push_back(std::move(task)); }
+    /// Called when everything of a turn is done, deferred tasks included.
+    void onTurnEnd(std::function<void()> task) { turn_end_ = std::move(task); }
     [[nodiscard]] Wheel& wheel() { return wheel_; }
     [[nodiscard]] std::int64_t now() const { return now_ns_; }  ///< of this turn of the loop
     [[nodiscard]] bool isCurrent() const { return std::this_thread::get_id() == thread_id_.load(); }
@@ -91,6 +93,7 @@ class Reactor {
     std::multimap<std::int64_t, std::shared_ptr<std::function<void()>>> timers_;
     std::vector<std::function<void()>> deferred_;
     std::vector<EventHandler*> removed_;  ///< in this turn: their events at hand are stale
+    std::function<void()> turn_end_;
     std::mutex mutex_;
     std::vector<std::function<void()>> posted_;
     std::atomic<bool> wake_pending_{false};

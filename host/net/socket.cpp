@@ -103,9 +103,8 @@ bool SocketAddress::isSpecial() const {
         if (a.s6_addr[0] == 0 && a.s6_addr[1] == 0x64) return true;
         if (a.s6_addr[0] == 0x20 && a.s6_addr[1] == 0x02) return isSpecial4(&a.s6_addr[2]);
         // Only global unicast 2000::/3, less documentation 2001:db8::/32, is ordinary.
-        return (a.s6_addr[0] & 0xe0) != 0x20 ||
-               (a.s6_addr[0] == 0x20 && a.s6_addr[1] == 0x01 && a.s6_addr[2] == 0x0d &&
-                a.s6_addr[3] == 0xb8);
+        return (a.s6_addr[0] & 0xe0) != 0x20 || (a.s6_addr[0] == 0x20 && a.s6_addr[1] == 0x01 &&
+                                                 a.s6_addr[2] == 0x0d && a.s6_addr[3] == 0xb8);
     }
     return true;
 }
@@ -178,8 +177,8 @@ Fd listenOn(const SocketAddress& address, std::string_view text, bool reuse_port
         if (::lstat(path, &st) == 0) {
             // A socket file that nobody answers on is left over from a process that was killed.
             const Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-            if (S_ISSOCK(st.st_mode) &&
-                ::connect(probe.get(), address.get(), address.size) != 0 && errno == ECONNREFUSED)
+            if (S_ISSOCK(st.st_mode) && ::connect(probe.get(), address.get(), address.size) != 0 &&
+                errno == ECONNREFUSED)
                 ::unlink(path);
         }
     } else {

@@ -35,19 +35,23 @@ class Fd {
 struct SocketAddress {
     sockaddr_storage storage{};
     socklen_t size = 0;
-    [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+    [[nodiscard]] const sockaddr* get() const {
+        return reinterpret_cast<const sockaddr*>(&storage);
+    }
     [[nodiscard]] int family() const { return storage.ss_family; }
     /// Textual IP without port; "unix" for local sockets. IPv4-mapped IPv6 shows as IPv4.
     [[nodiscard]] std::string host() const;
     [[nodiscard]] unsigned short port() const;
     /// IPv4 /32 or IPv6 /64 as octets: the key of per-address caps.
     [[nodiscard]] std::uint64_t prefixKey() const;
-    /// Loopback, private, link-local, CGNAT, multicast, unspecified, or an IPv4-mapped form of these.
+    /// Loopback, private, link-local, CGNAT, multicast, unspecified, or an IPv4-mapped form of
+    /// these.
     [[nodiscard]] bool isSpecial() const;
 };
 
 /// "127.0.0.1:80", "[::1]:80", ":80", "unix:/path". Error text in `error` when empty.
-[[nodiscard]] bool parseSocketAddress(std::string_view text, SocketAddress& out, std::string& error);
+[[nodiscard]] bool parseSocketAddress(std::string_view text, SocketAddress& out,
+                                      std::string& error);
 
 /// Bound and listening, non-blocking. Error text names the address and the remedy.
 [[nodiscard]] Fd listenOn(const SocketAddress& address, std::string_view text, bool reuse_port,

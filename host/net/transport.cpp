@@ -49,7 +49,9 @@ bool useCertificate(SSL_CTX* ctx, const std::string& certificate, const std::str
 
 }  // namespace
 
-TlsContext::~TlsContext() { ::SSL_CTX_free(ctx_); }
+TlsContext::~TlsContext() {
+    ::SSL_CTX_free(ctx_);
+}
 
 std::shared_ptr<TlsContext> TlsContext::server(const TlsServerSettings& s, std::string& error) {
     auto context = fresh(::TLS_server_method());
@@ -83,7 +85,9 @@ std::shared_ptr<TlsContext> TlsContext::client(const TlsClientSettings& s, std::
     return context;
 }
 
-Transport::~Transport() { close(); }
+Transport::~Transport() {
+    close();
+}
 
 Transport::Transport(Transport&& o) noexcept
     : fd_(std::move(o.fd_)),
@@ -132,7 +136,8 @@ Io Transport::tlsResult(int r) {
             return Io::Closed;
         default:
             if (const long v = ::SSL_get_verify_result(ssl_); v != X509_V_OK)
-                tls_error_ = std::string("certificate refused: ") + ::X509_verify_cert_error_string(v);
+                tls_error_ =
+                    std::string("certificate refused: ") + ::X509_verify_cert_error_string(v);
             else
                 tls_error_ = lastTlsError("TLS");
             ::ERR_clear_error();
@@ -201,7 +206,9 @@ void Transport::shutdownWrite() {
     ::shutdown(fd_.get(), SHUT_WR);
 }
 
-bool Transport::hasBuffered() const { return ssl_ != nullptr && ::SSL_pending(ssl_) > 0; }
+bool Transport::hasBuffered() const {
+    return ssl_ != nullptr && ::SSL_pending(ssl_) > 0;
+}
 
 bool Transport::isStale() const {
     pollfd p{fd_.get(), POLLIN | POLLRDHUP, 0};

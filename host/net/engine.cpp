@@ -1,0 +1,440 @@
+#include "host/net/engine.h"
+
+#include <netdb.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <ctime>
+#include <deque>
+
+#include "host/net/client_call.h"
+#include "host/net/listener.h"
+#include "host/net/server_connection.h"
+
+namespace persona::host::net {
+
+LoopImpl::LoopImpl(unsigned index, EngineObserver& o) : observer(o), index_(index) {
+    read_buffer.resize(16 * 1024);
+    upstream_buffer.resize(16 * 1024);
+    head_scratch.reserve(8 * 1024);
+    reactor.onTurnEnd([this] {
+        while (!graveyard.hooks.empty() || !graveyard.servers.empty() ||
+               !graveyard.upstreams.empty()) {
+            // What dies may bury more.
+            Graveyard dead;
+            std::swap(dead, graveyard);
+        }
+    });
+}
+
+LoopImpl::~LoopImpl() = default;
+
+std::string_view LoopImpl::date() {
+    const std::int64_t second = reactor.now() / 1'000'000'000;
+    if (second != date_second_) {
+        date_second_ = second;
+        const std::time_t t = std::time(nullptr);
+        std::tm tm{};
+        ::gmtime_r(&t, &tm);
+        char text[64];
+        date_.assign(text, std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &tm));
+    }
+    return date_;
+}
+
+namespace {
+
+/// getaddrinfo blocks, so one thread does it for all loops; its queue is bounded.
+class Resolver {
+  public:
+    using Done = std::function<void(std::vector<SocketAddress>, std::string)>;
+    Resolver() : thread_([this] { run(); }) {}
+    ~Resolver() {
+        {
+            const std::lock_guard lock(mutex_);
+            stop_ = true;
+        }
+        ready_.notify_all();
+        thread_.join();
+    }
+    bool resolve(std::string host, unsigned short port, Done done) {
+        const std::lock_guard lock(mutex_);
+        if (queue_.size() >= 1024) return false;
+        queue_.push_back({std::move(host), port, std::move(done)});
+        ready_.notify_one();
+        return true;
+    }
+
+  private:
+    struct Job {
+        std::string host;
+        unsigned short port;
+        Done done;
+    };
+    void run() {
+        for (;;) {
+            Job job;
+            {
+                std::unique_lock lock(mutex_);
+                ready_.wait(lock, [this] { return stop_ || !queue_.empty(); });
+                if (stop_) return;
+                job = std::move(queue_.front());
+                queue_.pop_front();
+            }
+            addrinfo hints{};
+            hints.ai_socktype = SOCK_STREAM;
+            hints.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV;
+            addrinfo* list = nullptr;
+            const int rc =
+                ::getaddrinfo(job.host.c_str(), std::to_string(job.port).c_str(), &hints, &list);
+            std::vector<SocketAddress> found;
+            for (auto* a = list; rc == 0 && a != nullptr; a = a->ai_next) {
+                SocketAddress s;
+                std::copy_n(reinterpret_cast<const char*>(a->ai_addr), a->ai_addrlen,
+                            reinterpret_cast<char*>(&s.storage));
+                s.size = a->ai_addrlen;
+                found.push_back(s);
+            }
+            if (list != nullptr) ::freeaddrinfo(list);
+            job.done(std::move(found), rc == 0 ? "" : ::gai_strerror(rc));
+        }
+    }
+    std::mutex mutex_;
+    std::condition_variable ready_;
+    std::deque<Job> queue_;
+    bool stop_ = false;
+    std::thread thread_;
+};
+
+}  // namespace
+
+class Engine::Impl {
+  public:
+    Impl(EngineSettings s, EngineObserver& o) : settings(std::move(s)), observer(o) {
+        const unsigned n = settings.loops != 0 ? settings.loops
+                                               : std::max(1u, std::thread::hardware_concurrency());
+        for (unsigned i = 0; i < n; ++i) loops.push_back(std::make_unique<LoopImpl>(i, observer));
+    }
+
+    std::string prepareUpstreams() {
+        for (const auto& u : settings.upstreams) {
+            std::vector<Endpoint> endpoints;
+            for (const auto& text : u.addresses) {
+                Endpoint e;
+                e.text = text;
+                std::string error;
+                std::string address = text;
+                UrlParts url;
+                if (!text.starts_with("unix:")) {
+                    if (!parseUrl(text, url))
+                        return "upstream " + u.name + ": '" + text + "' is not an http URL";
+                    e.tls = url.tls;
+                    e.host_name = url.host;
+                    address = isIpAddress(url.host) && url.host.find(':') != std::string::npos
+                                  ? "[" + url.host + "]"
+                                  : url.host;
+                    address += ":" + std::to_string(url.port);
+                } else {
+                    e.host_name = "localhost";
+                }
+                if (u.tls && !u.tls->server_name.empty()) e.host_name = u.tls->server_name;
+                if (!parseSocketAddress(address, e.address, error)) {
+                    // A name: resolved once at start, before anything is served.
+                    addrinfo hints{}, *list = nullptr;
+                    hints.ai_socktype = SOCK_STREAM;
+                    const int rc = ::getaddrinfo(url.host.c_str(), std::to_string(url.port).c_str(),
+                                                 &hints, &list);
+                    if (rc != 0 || list == nullptr)
+                        return "upstream " + u.name + ": cannot resolve '" + url.host +
+                               "': " + ::gai_strerror(rc);
+                    std::copy_n(reinterpret_cast<const char*>(list->ai_addr), list->ai_addrlen,
+                                reinterpret_cast<char*>(&e.address.storage));
+                    e.address.size = list->ai_addrlen;
+                    ::freeaddrinfo(list);
+                }
+                endpoints.push_back(std::move(e));
+            }
+            if (endpoints.empty()) return "upstream " + u.name + ": no address";
+            groups[u.name] = std::make_shared<UpstreamGroup>(u, std::move(endpoints));
+        }
+        std::string error;
+        const auto contexts = upstreamTls(error);
+        if (!error.empty()) return error;
+        for (auto& loop : loops)
+            for (auto& [name, group] : groups)
+                loop->pools[name] = std::make_unique<UpstreamPool>(*loop, group, contexts.at(name));
+        return "";
+    }
+
+    std::map<std::string, std::shared_ptr<TlsContext>> upstreamTls(std::string& error) {
+        std::map<std::string, std::shared_ptr<TlsContext>> out;
+        for (auto& [name, group] : groups) {
+            const bool tls = std::any_of(group->endpoints.begin(), group->endpoints.end(),
+                                         [](const Endpoint& e) { return e.tls; });
+            if (tls) {
+                out[name] =
+                    TlsContext::client(group->settings.tls.value_or(TlsClientSettings{}), error);
+                if (!out[name]) {
+                    error = "upstream " + name + ": " + error;
+                    return out;
+                }
+            } else {
+                out[name] = nullptr;
+            }
+        }
+        return out;
+    }
+
+    std::string bind(Services& services) {
+        for (const auto& l : settings.listeners) {
+            auto shared = std::make_shared<ListenerShared>();
+            shared->settings = l;
+            const auto service = services.find(l.service);
+            if (service == services.end())
+                return "listener " + l.name + ": no service '" + l.service + "'";
+            shared->dispatcher = service->second;
+            std::string error;
+            for (const auto& c : l.trusted_proxies) {
+                Cidr cidr;
+                if (!Cidr::parse(c, cidr))
+                    return "listener " + l.name + ": '" + c +
+                           "' is not a network such as 10.0.0.0/8";
+                shared->trusted.push_back(cidr);
+            }
+            if (l.tls && !(shared->tls = TlsContext::server(*l.tls, error)))
+                return "listener " + l.name + ": " + error;
+            if (!parseSocketAddress(l.address, shared->address, error))
+                return "listener " + l.name + ": '" + l.address + "': " + error;
+            const bool local = shared->address.family() == AF_UNIX;
+            // A first socket without SO_REUSEPORT finds another process on the port; with it, the
+            // kernel would share the port between the two in silence.
+            if (!local && shared->address.port() != 0) {
+                const Fd probe = listenOn(shared->address, l.address, false, l.unix_mode, error);
+                if (!probe.valid()) return "listener " + l.name + ": " + error;
+            }
+            Fd first;
+            for (auto& loop : loops) {
+                Fd fd;
+                if (local && first.valid()) {
+                    fd = Fd(::dup(first.get()));
+                } else {
+                    fd = listenOn(shared->address, l.address, !local, l.unix_mode, error);
+                    if (!fd.valid()) return "listener " + l.name + ": " + error;
+                    if (!local) {
+                        shared->address.size = sizeof shared->address.storage;
+                        ::getsockname(fd.get(),
+                                      reinterpret_cast<sockaddr*>(&shared->address.storage),
+                                      &shared->address.size);
+                        shared->port = shared->address.port();
+                    } else {
+                        first = Fd(::dup(fd.get()));
+                    }
+                }
+                listeners.push_back(
+                    {loop.get(), std::make_unique<Listener>(*loop, shared, std::move(fd))});
+            }
+            shareds.push_back(shared);
+        }
+        return "";
+    }
+
+    /// Runs `task` on every loop and waits. [control]
+    void onEveryLoop(const std::function<void(LoopImpl&)>& task) {
+        std::mutex m;
+        std::condition_variable cv;
+        std::size_t left = threads.size();
+        for (std::size_t i = 0; i < threads.size(); ++i)
+            loops[i]->post([&, i] {
+                task(*loops[i]);
+                const std::lock_guard lock(m);
+                if (--left == 0) cv.notify_all();
+            });
+        std::unique_lock lock(m);
+        cv.wait(lock, [&] { return left == 0; });
+    }
+
+    struct Bound {
+        LoopImpl* loop;
+        std::unique_ptr<Listener> listener;
+    };
+    EngineSettings settings;
+    EngineObserver& observer;
+    std::vector<std::unique_ptr<LoopImpl>> loops;
+    std::map<std::string, std::shared_ptr<UpstreamGroup>, std::less<>> groups;
+    std::vector<std::shared_ptr<ListenerShared>> shareds;
+    std::vector<Bound> listeners;
+    std::vector<std::thread> threads;
+    std::once_flag resolver_once;
+    std::unique_ptr<Resolver> resolver;
+    std::shared_ptr<TlsContext> web_tls;
+    std::atomic<unsigned> next_loop{0};
+    bool stopped = false;
+};
+
+Engine::Engine(EngineSettings settings, EngineObserver& observer)
+    : impl_(std::make_unique<Impl>(std::move(settings), observer)) {}
+
+Engine::~Engine() {
+    stop();
+}
+
+std::string Engine::start(Services services) {
+    if (auto error = impl_->prepareUpstreams(); !error.empty()) return error;
+    if (auto error = impl_->bind(services); !error.empty()) {
+        impl_->listeners.clear();
+        return error;
+    }
+    std::string error;
+    impl_->web_tls = TlsContext::client({}, error);
+    for (auto& l : impl_->listeners) l.listener->start();
+    for (auto& loop : impl_->loops) impl_->threads.emplace_back([&l = *loop] { l.reactor.run(); });
+    return "";
+}
+
+bool Engine::drain() {
+    if (impl_->threads.empty()) return true;
+    impl_->onEveryLoop([this](LoopImpl& loop) {
+        loop.draining = true;
+        for (auto& b : impl_->listeners)
+            if (b.loop == &loop) b.listener->stop();
+        for (auto& [name, pool] : loop.pools) pool->closeIdle();
+    });
+    const auto until = monotonicNs() + impl_->settings.drain_timeout.count() * 1'000'000;
+    while (stats().connections != 0 && monotonicNs() < until)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    const bool clean = stats().connections == 0;
+    if (!clean)
+        impl_->onEveryLoop([this](LoopImpl& loop) {
+            for (auto& b : impl_->listeners)
+                if (b.loop == &loop) b.listener->closeAll();
+        });
+    return clean;
+}
+
+void Engine::stop() {
+    if (impl_->stopped) return;
+    impl_->stopped = true;
+    impl_->resolver.reset();
+    if (!impl_->threads.empty())
+        impl_->onEveryLoop([this](LoopImpl& loop) {
+            loop.draining = true;
+            for (auto& b : impl_->listeners)
+                if (b.loop == &loop) {
+                    b.listener->stop();
+                    b.listener->closeAll();
+                }
+            for (auto& [name, pool] : loop.pools) pool->closeIdle();
+        });
+    for (auto& loop : impl_->loops) loop->reactor.stop();
+    for (auto& t : impl_->threads) t.join();
+    impl_->threads.clear();
+    impl_->listeners.clear();
+    for (const auto& s : impl_->shareds)
+        if (s->address.family() == AF_UNIX)
+            ::unlink(reinterpret_cast<const sockaddr_un*>(&s->address.storage)->sun_path);
+}
+
+std::string Engine::reloadTls() {
+    std::string error;
+    std::vector<std::shared_ptr<TlsContext>> fresh;
+    for (const auto& s : impl_->shareds) {
+        fresh.push_back(s->settings.tls ? TlsContext::server(*s->settings.tls, error) : nullptr);
+        if (s->settings.tls && !fresh.back()) return "listener " + s->settings.name + ": " + error;
+    }
+    const auto upstreams = impl_->upstreamTls(error);
+    if (!error.empty()) return error;
+    for (std::size_t i = 0; i < fresh.size(); ++i) {
+        const std::lock_guard lock(impl_->shareds[i]->tls_mutex);
+        impl_->shareds[i]->tls = fresh[i];
+    }
+    impl_->onEveryLoop([&](LoopImpl& loop) {
+        for (auto& [name, pool] : loop.pools) pool->setTls(upstreams.at(name));
+    });
+    return "";
+}
+
+unsigned Engine::loops() const {
+    return static_cast<unsigned>(impl_->loops.size());
+}
+Loop& Engine::loop(unsigned i) {
+    return *impl_->loops.at(i);
+}
+
+Upstream* Engine::upstream(std::string_view name) {
+    const auto it = impl_->groups.find(name);
+    return it == impl_->groups.end() ? nullptr : it->second.get();
+}
+
+void Engine::send(ClientRequest request, std::function<void(ClientResult)> done) {
+    LoopImpl* loop = impl_->loops[impl_->next_loop++ % impl_->loops.size()].get();
+    for (auto& l : impl_->loops)
+        if (l->isCurrent()) loop = l.get();
+    if (request.upstream != nullptr) {
+        loop->post([loop, r = std::move(request), d = std::move(done)]() mutable {
+            auto& pool = *loop->pools.at(std::string(r.upstream->name()));
+            (new ClientCall(*loop, std::move(r), std::move(d)))->startPool(pool);
+        });
+        return;
+    }
+    const auto refuse = [&](ClientError e, std::string detail) {
+        loop->post([d = std::move(done), e, detail = std::move(detail)] {
+            d({e, detail, 0, {}, ""});
+        });
+    };
+    UrlParts url;
+    if (!parseUrl(request.url, url)) return refuse(ClientError::Denied, "not an http or https URL");
+    request.target = url.target;
+    if (!request.fields.find("host")) request.fields.add("Host", url.authority);
+    std::call_once(impl_->resolver_once,
+                   [this] { impl_->resolver = std::make_unique<Resolver>(); });
+    auto tls = impl_->web_tls;
+    auto shared_done = std::make_shared<std::function<void(ClientResult)>>(std::move(done));
+    auto shared_request = std::make_shared<ClientRequest>(std::move(request));
+    const bool queued = impl_->resolver->resolve(
+        url.host, url.port,
+        [loop, url, tls, shared_request, shared_done](std::vector<SocketAddress> found,
+                                                      std::string error) {
+            loop->post(
+                [loop, url, tls, shared_request, shared_done, found = std::move(found), error] {
+                    auto* call = new ClientCall(*loop, *shared_request, *shared_done);
+                    if (found.empty())
+                        return call->fail(ClientError::Unreachable,
+                                          "cannot resolve " + url.host + ": " + error);
+                    // Any special address among the answers refuses all: a name that mixes them is
+                    // rebinding.
+                    if (!shared_request->allow_private)
+                        for (const auto& a : found)
+                            if (a.isSpecial())
+                                return call->fail(
+                                    ClientError::Denied,
+                                    url.host + " resolves to an address that is not public");
+                    Endpoint e;
+                    e.address = found.front();
+                    e.text = url.host + " (" + found.front().host() + ")";
+                    e.host_name = url.host;
+                    e.tls = url.tls;
+                    call->startEndpoint(std::move(e), tls);
+                });
+        });
+    if (!queued)
+        loop->post([shared_done] {
+            (*shared_done)({ClientError::QueueFull, "resolver queue is full", 0, {}, ""});
+        });
+}
+
+unsigned short Engine::port(std::string_view listener) const {
+    for (const auto& s : impl_->shareds)
+        if (s->settings.name == listener) return s->port;
+    return 0;
+}
+
+EngineStats Engine::stats() const {
+    EngineStats out;
+    for (const auto& s : impl_->shareds) out.connections += s->connections.load();
+    for (const auto& l : impl_->loops) out.exchanges += l->exchanges.load();
+    return out;
+}
+
+}  // namespace persona::host::net

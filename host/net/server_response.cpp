@@ -1,0 +1,447 @@
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "host/net/server_connection.h"
+
+/// The response side of a connection, and the exchange's end.
+namespace persona::host::net {
+
+namespace {
+
+constexpr std::size_t kHighWater = 64 * 1024;
+
+std::string_view reasonPhrase(unsigned status) {
+    switch (status) {
+        case 200:
+            return "OK";
+        case 201:
+            return "Created";
+        case 202:
+            return "Accepted";
+        case 204:
+            return "No Content";
+        case 206:
+            return "Partial Content";
+        case 301:
+            return "Moved Permanently";
+        case 302:
+            return "Found";
+        case 303:
+            return "See Other";
+        case 304:
+            return "Not Modified";
+        case 307:
+            return "Temporary Redirect";
+        case 308:
+            return "Permanent Redirect";
+        case 400:
+            return "Bad Request";
+        case 401:
+            return "Unauthorized";
+        case 403:
+            return "Forbidden";
+        case 404:
+            return "Not Found";
+        case 405:
+            return "Method Not Allowed";
+        case 408:
+            return "Request Timeout";
+        case 413:
+            return "Content Too Large";
+        case 415:
+            return "Unsupported Media Type";
+        case 416:
+            return "Range Not Satisfiable";
+        case 417:
+            return "Expectation Failed";
+        case 421:
+            return "Misdirected Request";
+        case 429:
+            return "Too Many Requests";
+        case 431:
+            return "Request Header Fields Too Large";
+        case 500:
+            return "Internal Server Error";
+        case 501:
+            return "Not Implemented";
+        case 502:
+            return "Bad Gateway";
+        case 503:
+            return "Service Unavailable";
+        case 504:
+            return "Gateway Timeout";
+        default:
+            return "Status";
+    }
+}
+
+void appendNumber(std::string& out, std::uint64_t n, int base = 10) {
+    std::array<char, 24> text{};
+    const auto r = std::to_chars(text.data(), text.data() + text.size(), n, base);
+    out.append(text.data(), r.ptr);
+}
+
+}  // namespace
+
+// ---- HttpExchange: the handle -------------------------------------------------------------------
+
+void HttpExchange::bufferBody(std::uint64_t max) {
+    if (connection_ != nullptr) connection_->takeBody(ServerConnection::Body::Buffer, max);
+}
+void HttpExchange::streamBody(std::uint64_t max) {
+    if (connection_ != nullptr) connection_->takeBody(ServerConnection::Body::Stream, max);
+}
+void HttpExchange::discardBody(std::uint64_t max) {
+    if (connection_ != nullptr) connection_->takeBody(ServerConnection::Body::Discard, max);
+}
+bool HttpExchange::respond(ResponseHead head, std::string body) {
+    return connection_ != nullptr && connection_->respond(std::move(head), std::move(body));
+}
+bool HttpExchange::start(ResponseHead head) {
+    return connection_ != nullptr && connection_->start(std::move(head));
+}
+Exchange::Written HttpExchange::write(std::string_view data, bool end) {
+    return connection_ != nullptr ? connection_->write(data, end) : Written::Gone;
+}
+void HttpExchange::forward(Upstream& upstream, std::uint64_t total_ms) {
+    if (connection_ != nullptr)
+        connection_->forward(static_cast<UpstreamGroup&>(upstream), total_ms);
+}
+void HttpExchange::resume() {
+    if (connection_ != nullptr) connection_->resume();
+}
+void HttpExchange::abort() {
+    if (connection_ != nullptr) connection_->destroy();
+}
+
+// ---- answers ------------------------------------------------------------------------------------
+
+bool ServerConnection::respond(ResponseHead&& head, std::string&& body) {
+    if (phase_ != Phase::Exchange || head_sent_ || (answered_ && !in_hook_)) return false;
+    letGoOfUpstream();
+    held_ = std::move(body);
+    held_end_ = true;
+    head.content_length = static_cast<std::int64_t>(held_.size());
+    exchange_->response = std::move(head);
+    answered_ = true;
+    if (in_hook_) return true;  // replaces the answer whose head the hook was looking at
+    beginResponse();
+    return true;
+}
+
+bool ServerConnection::start(ResponseHead&& head) {
+    if (phase_ != Phase::Exchange || head_sent_ || (answered_ && !in_hook_)) return false;
+    letGoOfUpstream();
+    exchange_->response = std::move(head);
+    answered_ = true;
+    if (!in_hook_) beginResponse();
+    return true;
+}
+
+void ServerConnection::beginResponse() {
+    auto* h = hooks();
+    if (h != nullptr) {
+        in_hook_ = true;
+        const Flow flow = h->onResponseHead();
+        in_hook_ = false;
+        if (phase_ != Phase::Exchange) return;
+        if (flow == Flow::Pause) {
+            response_paused_ = true;
+            return;
+        }
+    }
+    if (held_.empty() && !held_end_) return sendHead({}, false);
+    if (h != nullptr && h->filtersResponseBody()) {
+        sendHead({}, false);
+        if (phase_ == Phase::Exchange) {
+            const std::string body = std::move(held_);
+            held_.clear();
+            emit(body, held_end_);
+        }
+        return;
+    }
+    const std::string body = std::move(held_);
+    held_.clear();
+    sendHead(body, held_end_);
+}
+
+void ServerConnection::sendHead(std::string_view first_piece, bool end) {
+    auto& head = exchange_->response;
+    const auto& request = exchange_->request;
+    const bool bodiless = head.status == 204 || head.status == 304 || head.status < 200;
+    no_body_ = bodiless || request.method == "HEAD";
+    std::int64_t length = head.content_length;
+    if (length < 0 && end && !no_body_) length = static_cast<std::int64_t>(first_piece.size());
+    chunked_out_ = length < 0 && !no_body_ && request.minor == 1;
+    if (length < 0 && !no_body_ && request.minor == 0) keep_alive_ = false;
+    length_left_ = length;
+    // A request body that nobody will read ends the connection: what follows could be taken for a
+    // request.
+    if (body_ != Body::Done && (body_ != Body::Discard || host_reply_)) keep_alive_ = false;
+    if (loop_.draining) keep_alive_ = false;
+    std::string& out = loop_.head_scratch;
+    out.assign("HTTP/1.1 ");
+    appendNumber(out, head.status);
+    out.push_back(' ');
+    out.append(reasonPhrase(head.status)).append("\r\n");
+    for (std::size_t i = 0; i < head.fields.size(); ++i) {
+        const auto f = head.fields[i];
+        if (isHopByHop(f.name)) continue;
+        out.append(f.name).append(": ").append(f.value).append("\r\n");
+    }
+    out.append("Date: ").append(loop_.date()).append("\r\n");
+    if (chunked_out_)
+        out.append("Transfer-Encoding: chunked\r\n");
+    else if (length >= 0 && !bodiless) {
+        out.append("Content-Length: ");
+        appendNumber(out, static_cast<std::uint64_t>(length));
+        out.append("\r\n");
+    }
+    if (!keep_alive_)
+        out.append("Connection: close\r\n");
+    else if (request.minor == 0)
+        out.append("Connection: keep-alive\r\n");
+    out.append("\r\n");
+    head_sent_ = true;
+    summary_.status = head.status;
+    if (first_piece.empty() || no_body_ || chunked_out_) {
+        iovec piece{out.data(), out.size()};
+        send(&piece, 1);
+        if (phase_ == Phase::Exchange) sendPiece(first_piece, end);
+        return;
+    }
+    std::array<iovec, 2> pieces{iovec{out.data(), out.size()},
+                                iovec{const_cast<char*>(first_piece.data()), first_piece.size()}};
+    summary_.response_bytes += first_piece.size();
+    length_left_ -= static_cast<std::int64_t>(first_piece.size());
+    response_done_ = end;
+    send(pieces.data(), 2);
+    if (end) completeIfDone();
+}
+
+Exchange::Written ServerConnection::write(std::string_view data, bool end) {
+    if (phase_ != Phase::Exchange || !answered_ || response_done_) return Exchange::Written::Gone;
+    if (response_paused_ || !head_sent_) {
+        held_.append(data);
+        held_end_ = held_end_ || end;
+        if (held_.size() < kHighWater) return Exchange::Written::Ok;
+        wants_writable_ = true;
+        return Exchange::Written::Wait;
+    }
+    emit(data, end);
+    if (phase_ != Phase::Exchange) return end ? Exchange::Written::Ok : Exchange::Written::Gone;
+    if (!behind()) return Exchange::Written::Ok;
+    wants_writable_ = true;
+    return Exchange::Written::Wait;
+}
+
+/// Through the hooks, then out. Pieces of at most 16 KiB when hooks look at them.
+void ServerConnection::emit(std::string_view data, bool end) {
+    auto* h = hooks();
+    if (h == nullptr || !h->filtersResponseBody()) return sendPiece(data, end);
+    do {
+        const auto piece = data.substr(0, 16 * 1024);
+        data.remove_prefix(piece.size());
+        const bool last = end && data.empty();
+        const Flow flow = h->onResponseBody(piece, last);
+        if (phase_ != Phase::Exchange) return;
+        if (flow == Flow::Pause) {
+            response_paused_ = true;
+            passed_.append(piece);
+            passed_end_ = last;
+            held_.append(data);
+            held_end_ = end && !last;
+            return;
+        }
+        if (flow == Flow::Taken) return destroy();
+        sendPiece(piece, last);
+        if (phase_ != Phase::Exchange) return;
+    } while (!data.empty());
+}
+
+void ServerConnection::sendPiece(std::string_view piece, bool end) {
+    if (!no_body_ && !piece.empty()) {
+        if (length_left_ >= 0 && !chunked_out_) {
+            if (static_cast<std::int64_t>(piece.size()) > length_left_) {
+                loop_.observer.log(4, "a response had more octets than its Content-Length; cut");
+                return destroy();
+            }
+            length_left_ -= static_cast<std::int64_t>(piece.size());
+        }
+        summary_.response_bytes += piece.size();
+        if (chunked_out_) {
+            std::string& line = loop_.head_scratch;
+            line.clear();
+            appendNumber(line, piece.size(), 16);
+            line.append("\r\n");
+            static char crlf[] = "\r\n";
+            std::array<iovec, 3> pieces{iovec{line.data(), line.size()},
+                                        iovec{const_cast<char*>(piece.data()), piece.size()},
+                                        iovec{crlf, 2}};
+            send(pieces.data(), 3);
+        } else {
+            iovec one{const_cast<char*>(piece.data()), piece.size()};
+            send(&one, 1);
+        }
+        if (phase_ != Phase::Exchange) return;
+    }
+    if (!end) return;
+    if (chunked_out_) {
+        static char last[] = "0\r\n\r\n";
+        iovec one{last, 5};
+        send(&one, 1);
+        if (phase_ != Phase::Exchange) return;
+    } else if (!no_body_ && length_left_ > 0) {
+        loop_.observer.log(4, "a response had fewer octets than its Content-Length; cut");
+        return destroy();
+    }
+    response_done_ = true;
+    completeIfDone();
+}
+
+void ServerConnection::send(iovec* pieces, int count) {
+    std::size_t sent = 0;
+    if (out_.empty()) {
+        const Io io = transport_.write(pieces, count, sent);
+        if (io == Io::Done) return;
+        if (io != Io::Again) return destroy();
+        if (wait_ == Wait::None || wait_ == Wait::Body) arm(Wait::Write);
+    }
+    for (int i = 0; i < count; ++i) {
+        const auto skip = std::min(sent, pieces[i].iov_len);
+        sent -= skip;
+        out_.append(static_cast<const char*>(pieces[i].iov_base) + skip, pieces[i].iov_len - skip);
+    }
+}
+
+void ServerConnection::flush() {
+    const iovec rest{out_.data() + out_sent_, out_.size() - out_sent_};
+    std::size_t sent = 0;
+    const Io io = transport_.write(&rest, 1, sent);
+    if (io != Io::Done && io != Io::Again) return destroy();
+    out_sent_ += sent;
+    if (out_sent_ == out_.size()) {
+        std::string().swap(out_);
+        out_sent_ = 0;
+        if (wait_ == Wait::Write) disarm();
+    } else if (sent > 0 && wait_ == Wait::Write) {
+        arm(Wait::Write);
+    }
+    if (!behind()) {
+        if (up_ != nullptr && !response_paused_) up_->resumeRead();
+        if (phase_ == Phase::Exchange && wants_writable_ && !response_paused_) {
+            wants_writable_ = false;
+            if (auto* h = hooks(); h != nullptr) h->onWritable();
+        }
+    }
+    completeIfDone();
+}
+
+void ServerConnection::resume() {
+    if (phase_ != Phase::Exchange) return;
+    const auto keep = exchange_;
+    if (request_paused_) {
+        request_paused_ = false;
+        if (body_ == Body::Done) {
+            auto* h = hooks();
+            if (h != nullptr && !answered_ && pool_ == nullptr) h->onBodyReady();
+        } else {
+            if (wait_ == Wait::None) arm(Wait::Body);
+            body_started_ns_ = loop_.reactor.now();
+            readLoop();
+        }
+        return;
+    }
+    if (!response_paused_) return;
+    response_paused_ = false;
+    std::string passed = std::move(passed_), held = std::move(held_);
+    passed_.clear();
+    held_.clear();
+    const bool passed_end = passed_end_, held_end = held_end_;
+    if (!head_sent_) {
+        sendHead({}, false);
+        if (phase_ != Phase::Exchange) return;
+    }
+    if (!passed.empty() || passed_end) sendPiece(passed, passed_end);
+    if (phase_ == Phase::Exchange && (!held.empty() || held_end)) emit(held, held_end);
+    if (phase_ != Phase::Exchange || response_paused_ || behind()) return;
+    if (up_ != nullptr) up_->resumeRead();
+    if (phase_ == Phase::Exchange && wants_writable_) {
+        wants_writable_ = false;
+        if (auto* h = hooks(); h != nullptr) h->onWritable();
+    }
+}
+
+// ---- ends ---------------------------------------------------------------------------------------
+
+void ServerConnection::completeIfDone() {
+    if (phase_ == Phase::Exchange && response_done_) {
+        // An answer in full ends the exchange, whatever is left of the request body when it must
+        // not be waited for; a body that is being dropped is read to its end first.
+        if (body_ == Body::Discard && keep_alive_) return;
+        if (!out_.empty()) return;
+        finishExchange(false);
+    }
+    if (phase_ == Phase::Lingering && close_after_ && out_.empty()) {
+        // Give the client the time to read the answer before unread octets reset the connection.
+        close_after_ = false;
+        transport_.shutdownWrite();
+        wait_ = Wait::Idle;
+        loop_.reactor.wheel().set(*this, loop_.reactor.now() + 2'000'000'000);
+        if (peer_eof_) destroy();
+    }
+}
+
+void ServerConnection::finishExchange(bool aborted) {
+    auto exchange = std::move(exchange_);
+    if (!exchange) return;
+    exchange->connection_ = nullptr;
+    exchange->gone_.store(true, std::memory_order_release);
+    letGoOfUpstream();
+    const auto now = monotonicNs();
+    summary_.duration_ns = now - exchange->received_ns;
+    summary_.aborted = aborted;
+    summary_.host_reply = host_reply_;
+    if (exchange->hooks_) {
+        exchange->hooks_->onComplete(summary_);
+        loop_.graveyard.hooks.push_back(std::move(exchange->hooks_));
+    }
+    pool_ = nullptr;
+    disarm();
+    if (aborted || phase_ == Phase::Dead) return;
+    const bool unread = body_ != Body::Done;
+    parser_.reset();
+    scanner_.reset();
+    if (!keep_alive_ || peer_eof_ || loop_.draining) {
+        phase_ = Phase::Lingering;
+        in_.clear();
+        close_after_ = true;
+        if (!unread && !transport_.isTls() && peer_eof_) return destroy();
+        return;
+    }
+    phase_ = Phase::Head;
+    arm(Wait::Idle);
+    if (!processing_ && (!in_.empty() || readable_ || transport_.hasBuffered()))
+        loop_.reactor.defer([this] {
+            if (phase_ == Phase::Head) readLoop();
+        });
+}
+
+void ServerConnection::drain() {
+    if (phase_ == Phase::Head && !parser_) return destroy();
+    keep_alive_ = false;
+}
+
+void ServerConnection::destroy() {
+    if (phase_ == Phase::Dead) return;
+    phase_ = Phase::Dead;
+    disarm();
+    loop_.reactor.remove(transport_.fd(), *this);
+    if (is_headless) listener_.headless(*this, false);
+    finishExchange(true);
+    transport_.close();
+    listener_.removed(*this);
+}
+
+}  // namespace persona::host::net

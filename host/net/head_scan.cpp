@@ -49,7 +49,7 @@ HeadScanner::Result checkRequestLine(std::string_view line) {
     if (version.size() != 8 || !version.starts_with("HTTP/") || version[6] != '.')
         return bad(400, "bad.version", "malformed HTTP version");
     if (version[5] != '1' || (version[7] != '0' && version[7] != '1'))
-        return bad(505, "bad.version", "HTTP/1.0 or HTTP/1.1 expected");
+        return bad(505, "bad.version", "only versions 1.0 and 1.1 of HTTP are served");
     if (method == "CONNECT") return bad(405, "bad.connect", "CONNECT is not served here");
     return {};
 }

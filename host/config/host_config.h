@@ -1,0 +1,56 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "host/config/reader.h"
+#include "host/net/settings.h"
+
+namespace persona::host::config {
+
+struct ExecutorSettings {
+    std::string name;
+    std::int64_t threads = 4, queue = 1024, deadline_ms = 10'000;
+};
+
+struct FilterSettings {
+    std::string id, builtin, module;
+    bool deny_on_error = true;
+    std::int64_t pause_deadline_ms = 250;
+    std::string path;    ///< in the file, for messages
+    YAML::Node options;  ///< checked against the plugin's own table
+};
+
+struct ServiceSettings {
+    std::string id, module, path;
+    YAML::Node options;
+    std::vector<std::string> depends_on;  ///< upstreams asked by the deep heartbeat
+    std::vector<FilterSettings> filters;
+};
+
+/// Upstream "inproc:<service>": no socket, the service answers the same exchange.
+using InprocUpstreams = std::map<std::string, std::string, std::less<>>;
+
+struct HostConfig {
+    std::string process, state_dir, plugin_dir, pid_file;
+    std::string log_level, log_file, log_format, access_log_file;
+    bool statsd_enabled = false;
+    std::string statsd_address, admin_address, lowest_maturity;
+    bool test_open_roles = false;
+    net::EngineSettings engine;
+    InprocUpstreams inproc;
+    std::vector<ExecutorSettings> executors;
+    std::vector<ServiceSettings> services;
+    YAML::Node common;
+};
+
+/// Keys at the top of the file; others set by the environment belong to `common`.
+[[nodiscard]] const std::set<std::string>& topLevelKeys();
+
+/// Reads and checks all that the host itself knows; what is wrong is in document.problems().
+[[nodiscard]] HostConfig readHostConfig(Document& document, const std::string& default_plugin_dir);
+
+}  // namespace persona::host::config

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <yaml-cpp/yaml.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace persona::host::config {
+
+/// One effective value and where it came from, for print-config.
+struct Effective {
+    std::string path, value, origin;
+    bool secret = false;
+};
+
+/// A YAML file with overrides applied, and what was found wrong or effective while it was read.
+class Document {
+  public:
+    /// Reads at most 1 MiB. Problems are in problems().
+    static Document load(const std::string& file);
+    static Document fromText(const std::string& text, const std::string& name);
+
+    /// PERSONA_A__B=x sets a.b; a first key that is not in `top_level` goes under `common`.
+    void applyEnvironment(const std::vector<std::pair<std::string, std::string>>& variables,
+                          const std::set<std::string>& top_level);
+    [[nodiscard]] const YAML::Node& root() const { return root_; }
+    [[nodiscard]] const std::string& file() const { return file_; }
+    [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }
+    [[nodiscard]] const std::vector<Effective>& effective() const { return effective_; }
+
+    /// `file:line:column: text`.
+    void problem(const YAML::Node& at, const std::string& text);
+    void note(const std::string& path, const std::string& value, const std::string& origin, bool secret) {
+        effective_.push_back({path, value, origin, secret});
+    }
+    /// Where a node stands: "file:3:7", or the environment variable that set `path`.
+    [[nodiscard]] std::string where(const YAML::Node& at, const std::string& path) const;
+    /// The scalar with ${file:PATH} and ${env:NAME} put in; nullopt after a problem.
+    std::optional<std::string> expand(const YAML::Node& scalar, const std::string& path);
+
+  private:
+    YAML::Node root_;
+    std::string file_;
+    std::vector<std::string> problems_;
+    std::vector<Effective> effective_;
+    std::map<std::string, std::string> from_environment_;
+};
+
+/// One map of the file: every key is asked for once; finish() reports the others.
+class MapReader {
+  public:
+    MapReader(Document& document, YAML::Node node, std::string path);
+    std::string text(const std::string& key, const std::string& fallback, bool secret = false);
+    std::string required(const std::string& key);
+    std::string choice(const std::string& key, const std::string& fallback, const std::vector<std::string>& choices);
+    std::int64_t integer(const std::string& key, std::int64_t fallback, std::int64_t min, std::int64_t max);
+    bool boolean(const std::string& key, bool fallback);
+    std::int64_t duration(const std::string& key, std::int64_t fallback_ms, std::int64_t min_ms, std::int64_t max_ms);
+    std::int64_t size(const std::string& key, std::int64_t fallback, std::int64_t min, std::int64_t max);
+    std::vector<std::string> list(const std::string& key);
+    /// Sub-maps: an empty one when absent.
+    MapReader child(const std::string& key);
+    std::vector<MapReader> children(const std::string& key);           ///< sequence of maps
+    std::vector<std::pair<std::string, MapReader>> named(const std::string& key);  ///< map of maps
+    YAML::Node raw(const std::string& key);  ///< read elsewhere
+    [[nodiscard]] bool has(const std::string& key) const;
+    [[nodiscard]] const YAML::Node& node() const { return node_; }
+    [[nodiscard]] const std::string& path() const { return path_; }
+    Document& document() { return document_; }
+    void finish();
+
+  private:
+    std::optional<std::pair<std::string, YAML::Node>> scalar(const std::string& key, const char* expected);
+    [[nodiscard]] std::string sub(const std::string& key) const { return path_.empty() ? key : path_ + "." + key; }
+    template <typename T, typename Parse>
+    T value(const std::string& key, T fallback, T min, T max, const char* expected, const std::string& shown, Parse parse);
+    Document& document_;
+    YAML::Node node_;
+    std::string path_;
+    std::set<std::string> known_;
+};
+
+}  // namespace persona::host::config

@@ -1,0 +1,253 @@
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+
+#include "host/module/module.h"
+
+namespace persona::host::module {
+
+namespace {
+
+constexpr int kProbeSeconds = 5;
+
+std::string sysError() { return std::strerror(errno); }
+
+bool refuse(Refusal& r, const std::string& step, const std::string& expected, const std::string& got, const std::string& hint) {
+    r.step = step;
+    r.expected = expected;
+    r.got = got;
+    r.hint = hint;
+    return false;
+}
+
+struct FdGuard {
+    int fd = -1;
+    ~FdGuard() {
+        if (fd >= 0) ::close(fd);
+    }
+};
+
+std::string baseName(const std::string& file) {
+    auto name = file.substr(file.rfind('/') + 1);
+    if (const auto dot = name.find(".so"); dot != std::string::npos) name.resize(dot);
+    return name;
+}
+
+bool makeDirectories(const std::string& path) {
+    for (std::size_t at = 1; at != std::string::npos;) {
+        at = path.find('/', at);
+        const auto part = path.substr(0, at);
+        if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) return false;
+        if (at != std::string::npos) ++at;
+    }
+    return true;
+}
+
+/// SHA-256 in hex of what is read from `in`, copied to `out` when that is >= 0. False with errno.
+bool hashAndCopy(int in, int out, std::string& hash) {
+    std::array<char, 65536> buffer;
+    EVP_MD_CTX* ctx = ::EVP_MD_CTX_new();
+    ::EVP_DigestInit_ex(ctx, ::EVP_sha256(), nullptr);
+    bool ok = true;
+    for (;;) {
+        const auto n = ::read(in, buffer.data(), buffer.size());
+        if (n == 0) break;
+        if (n < 0 || (out >= 0 && ::write(out, buffer.data(), static_cast<std::size_t>(n)) != n)) {
+            ok = false;
+            break;
+        }
+        ::EVP_DigestUpdate(ctx, buffer.data(), static_cast<std::size_t>(n));
+    }
+    std::array<unsigned char, 32> digest;
+    ::EVP_DigestFinal_ex(ctx, digest.data(), nullptr);
+    ::EVP_MD_CTX_free(ctx);
+    static constexpr char kHex[] = "0123456789abcdef";
+    hash.clear();
+    for (const auto b : digest) hash.append({kHex[b >> 4], kHex[b & 15]});
+    return ok;
+}
+
+std::string hintForLoad(const std::string& why) {
+    if (why.find("undefined symbol") != std::string::npos)
+        return "link the library that has the symbol into the plugin; the host exports nothing";
+    if (why.find("Operation not permitted") != std::string::npos || why.find("failed to map") != std::string::npos)
+        return "the state directory seems to be mounted noexec: choose another state_dir or remount it with exec";
+    if (why.find("invalid ELF") != std::string::npos || why.find("file too short") != std::string::npos)
+        return "the file is not a shared object: build it as a MODULE library";
+    return "see the message of the loader";
+}
+
+int rank(const std::string& maturity) { return maturity == "stable" ? 2 : maturity == "beta" ? 1 : 0; }
+
+}  // namespace
+
+Store::Store(std::string state_dir, std::string probe_program, std::string lowest_maturity)
+    : state_dir_(std::move(state_dir)), probe_program_(std::move(probe_program)), lowest_maturity_(std::move(lowest_maturity)) {}
+
+std::vector<std::shared_ptr<const Image>> Store::images() const {
+    std::vector<std::shared_ptr<const Image>> out;
+    for (const auto& [hash, image] : by_hash_) out.push_back(image);
+    return out;
+}
+
+std::shared_ptr<const Image> Store::load(const std::string& file, const psn_host& host, Refusal& refusal) {
+    refusal = {};
+    refusal.file = file;
+    auto image = std::make_shared<Image>();
+    image->file = file;
+    if (!stage(file, *image, refusal)) return nullptr;
+    refusal.hash = image->hash;
+    if (const auto known = by_hash_.find(image->hash); known != by_hash_.end()) return known->second;
+    if (by_hash_.size() >= kMaxImages) {
+        refuse(refusal, "load", "fewer than 64 images in this process", "64", "images are never unmapped: restart the process");
+        return nullptr;
+    }
+    if (!probe(*image, refusal) || !open(*image, host, refusal)) return nullptr;
+    by_hash_[image->hash] = image;
+    return image;
+}
+
+bool Store::stage(const std::string& file, Image& image, Refusal& r) {
+    FdGuard in{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
+    if (in.fd < 0) {
+        const int e = errno;
+        return refuse(r, "open", "a readable file", sysError(),
+                      e == EACCES ? "give this user the right to read it (chmod a+r)"
+                      : e == ELOOP ? "symbolic links are not followed: name the file itself"
+                                   : "check the path and plugin_dir");
+    }
+    struct stat st {};
+    if (::fstat(in.fd, &st) != 0 || !S_ISREG(st.st_mode))
+        return refuse(r, "open", "a regular file", "something else", "name a .so file");
+    const std::string dir = state_dir_ + "/modules";
+    if (!makeDirectories(dir))
+        return refuse(r, "stage", "a writable state directory", dir + ": " + sysError(), "make state_dir writable for this user, or choose another");
+    std::string temp = dir + "/.stage-XXXXXX";
+    FdGuard out{::mkostemp(temp.data(), O_CLOEXEC)};
+    if (out.fd < 0)
+        return refuse(r, "stage", "a writable state directory", dir + ": " + sysError(), "make state_dir writable for this user, or free space on it");
+    if (!hashAndCopy(in.fd, out.fd, image.hash) || ::fchmod(out.fd, 0500) != 0 || ::fsync(out.fd) != 0) {
+        const auto why = sysError();
+        ::unlink(temp.c_str());
+        return refuse(r, "stage", "room for a copy in " + dir, why, "free space on the state directory");
+    }
+    image.staged = dir + "/" + baseName(file) + "-" + image.hash.substr(0, 16) + ".so";
+    if (::access(image.staged.c_str(), F_OK) == 0) {
+        ::unlink(temp.c_str());
+        FdGuard kept{::open(image.staged.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
+        std::string hash;
+        if (kept.fd < 0 || !hashAndCopy(kept.fd, -1, hash) || hash != image.hash)
+            return refuse(r, "stage", "the staged copy to have the hash in its name", image.staged + " has another", "delete that file");
+        return true;
+    }
+    if (::rename(temp.c_str(), image.staged.c_str()) != 0) {
+        const auto why = sysError();
+        ::unlink(temp.c_str());
+        return refuse(r, "stage", "the copy to get its name", why, "check the state directory");
+    }
+    return true;
+}
+
+bool Store::probe(const Image& image, Refusal& r) {
+    // What a child has loaded once with this very content need not be tried again.
+    const std::string proof = image.staged + ".probed";
+    if (::access(proof.c_str(), F_OK) == 0) return true;
+    int pipe_fds[2];
+    if (::pipe2(pipe_fds, O_CLOEXEC) != 0) return refuse(r, "probe", "a pipe", sysError(), "raise the descriptor limit");
+    const pid_t pid = ::fork();
+    if (pid < 0) {
+        ::close(pipe_fds[0]);
+        ::close(pipe_fds[1]);
+        return refuse(r, "probe", "a child process", sysError(), "raise the process limit");
+    }
+    if (pid == 0) {
+        ::dup2(pipe_fds[1], 2);
+        ::dup2(pipe_fds[1], 1);
+        const rlimit none{0, 0};
+        ::setrlimit(RLIMIT_CORE, &none);
+#ifndef PERSONA_SANITIZED
+        const rlimit memory{2ULL << 30, 2ULL << 30};
+        ::setrlimit(RLIMIT_AS, &memory);
+#endif
+        ::execl(probe_program_.c_str(), probe_program_.c_str(), "--probe-plugin", image.staged.c_str(), nullptr);
+        ::_exit(127);
+    }
+    ::close(pipe_fds[1]);
+    FdGuard out{pipe_fds[0]};
+    std::string said;
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(kProbeSeconds);
+    bool timed_out = false;
+    for (;;) {
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
+        pollfd p{out.fd, POLLIN, 0};
+        if (left <= 0 || ::poll(&p, 1, static_cast<int>(left)) == 0) {
+            timed_out = true;
+            ::kill(pid, SIGKILL);
+            break;
+        }
+        char buffer[512];
+        const auto n = ::read(out.fd, buffer, sizeof buffer);
+        if (n <= 0) break;
+        if (said.size() < 2048) said.append(buffer, static_cast<std::size_t>(n));
+    }
+    int status = 0;
+    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    while (!said.empty() && said.back() == '\n') said.pop_back();
+    if (timed_out)
+        return refuse(r, "probe", "init to return within 5 s", "a hang", "init must not block or loop");
+    if (WIFSIGNALED(status))
+        return refuse(r, "probe", "the plugin to load", std::string("a crash (") + ::strsignal(WTERMSIG(status)) + ") while it was loaded alone",
+                      "look at its static constructors and init");
+    switch (WEXITSTATUS(status)) {
+        case 0: break;
+        case 2: return refuse(r, "probe", "a loadable shared object", said, hintForLoad(said));
+        case 3: return refuse(r, "probe", "the function psn_plugin_entry_v1", said, "export it with PSN_EXPORT; is this a Persona plugin?");
+        case 4: return refuse(r, "handshake", "a table that fits this host", said, "");
+        case 5: return refuse(r, "init", "PSN_OK", said, "the plugin's own reason stands before");
+        case 6: return refuse(r, "init", "no exception across the border", said, "catch everything in the plugin; the SDK's wrapper does");
+        default: return refuse(r, "probe", "the probe to run", "exit status " + std::to_string(WEXITSTATUS(status)) + " " + said, "is persona-host itself still in its place?");
+    }
+    FdGuard mark{::open(proof.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
+    return true;
+}
+
+bool Store::open(Image& image, const psn_host& host, Refusal& r) {
+    if (::dlopen(image.staged.c_str(), RTLD_NOW | RTLD_NOLOAD) != nullptr)
+        return refuse(r, "load", "an image that is not mapped yet", "one that is", "two paths lead to one file: name it once");
+    void* handle = ::dlopen(image.staged.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (handle == nullptr) {
+        const char* why = ::dlerror();
+        const std::string text = why == nullptr ? "unknown" : why;
+        return refuse(r, "load", "a loadable shared object", text, hintForLoad(text));
+    }
+    using Entry = const psn_plugin_entry* (*)();
+    const auto entry = reinterpret_cast<Entry>(::dlsym(handle, "psn_plugin_entry_v1"));
+    if (entry == nullptr) return refuse(r, "load", "the function psn_plugin_entry_v1", "no such symbol", "export it with PSN_EXPORT");
+    image.entry = entry();
+    if (!handshake(image.entry, r)) return false;
+    if (!parseManifest(image.entry->manifest, image.manifest, r)) return false;
+    if (rank(image.manifest.maturity) < rank(lowest_maturity_))
+        return refuse(r, "maturity", lowest_maturity_ + " or better", image.manifest.maturity, "set modules_maturity: " + image.manifest.maturity + " to allow it");
+    const auto [it, fresh] = file_by_id_.emplace(image.manifest.id, image.file);
+    if (!fresh && it->second != image.file)
+        return refuse(r, "id", "an id that no other plugin has", "'" + image.manifest.id + "', which " + it->second + " has too", "remove one of the two files from the configuration");
+    char text[512];
+    psn_err err{text, sizeof text, 0};
+    if (image.entry->init(&host, &err) != PSN_OK)
+        return refuse(r, "init", "PSN_OK", "a failure: " + std::string(text, err.len), "the plugin's own reason stands before");
+    return true;
+}
+
+}  // namespace persona::host::module

@@ -23,10 +23,16 @@ struct psn_stream {
 
     psn_stream(persona::host::net::ExchangePtr exchange, Service& service, std::shared_ptr<const Chain> chain);
     ~psn_stream();
-    void hold() { refs_.fetch_add(1, std::memory_order_relaxed); }
-    void release() {
+    void ref() { refs_.fetch_add(1, std::memory_order_relaxed); }
+    void unref() {
         if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
     }
+    /// The plugin's own: a held stream may be answered after handle() has returned.
+    void hold() {
+        holds_.fetch_add(1, std::memory_order_relaxed);
+        ref();
+    }
+    void release() { unref(); }
 
     // The life of a request, on its loop.
     void begin();
@@ -71,8 +77,10 @@ struct psn_stream {
     Flow runBody(bool request, std::ptrdiff_t from, std::string_view piece, bool end);
     /// What a fault of filter i means: true = go on, false = answered 503.
     bool faultAllows(std::size_t i, const char* why);
-    void resumed(std::uint32_t result, const psn_response* reply);
+    void resumed(std::uint32_t result);
+    static std::string current_plugin_id();
     void armPause(std::size_t i);
+    void endPause();
     void doForward(const std::string& upstream, std::uint64_t deadline_ms);
 
     std::atomic<int> refs_{1};
@@ -87,10 +95,9 @@ struct psn_stream {
     std::ptrdiff_t paused_at_ = -1;
     std::string paused_piece_;
     bool paused_end_ = false;
-    std::uint64_t token_ = 0;
-    std::function<void()> cancel_pause_;
-    bool body_taken_ = false, body_complete_ = false, answered_ = false, handed_ = false, in_handler_ = false,
-         must_resume_ = false, reply_called_ = false, in_filter_ = false;
+    psn_token token_ = 0;
+    bool body_taken_ = false, body_complete_ = false, in_filter_ = false, reply_called_ = false;
+    std::atomic<bool> answered_{false};
     std::atomic<bool> complete_{false};
     std::atomic<int> holds_ = 0;
     std::string local_reply_, request_id_, route_name_;

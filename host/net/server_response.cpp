@@ -118,7 +118,9 @@ void HttpExchange::abort() {
 // ---- answers ------------------------------------------------------------------------------------
 
 bool ServerConnection::respond(ResponseHead&& head, std::string&& body) {
-    if (phase_ != Phase::Exchange || head_sent_ || (answered_ && !in_hook_)) return false;
+    if (phase_ != Phase::Exchange || head_sent_ || (answered_ && !in_hook_ && !response_paused_))
+        return false;
+    response_paused_ = false;
     letGoOfUpstream();
     held_ = std::move(body);
     held_end_ = true;
@@ -131,7 +133,9 @@ bool ServerConnection::respond(ResponseHead&& head, std::string&& body) {
 }
 
 bool ServerConnection::start(ResponseHead&& head) {
-    if (phase_ != Phase::Exchange || head_sent_ || (answered_ && !in_hook_)) return false;
+    if (phase_ != Phase::Exchange || head_sent_ || (answered_ && !in_hook_ && !response_paused_))
+        return false;
+    response_paused_ = false;
     letGoOfUpstream();
     exchange_->response = std::move(head);
     answered_ = true;

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/bridge/service.h"
+
+namespace persona::host::app {
+
+/// Exit codes of persona-host (sysexits.h).
+enum ExitCode { kOk = 0, kUsage = 64, kUnavailable = 69, kConfig = 78 };
+
+/// A configuration turned into a running process. [control]
+class Host {
+  public:
+    /// `program`: path of this executable, for probes and the default plugin directory.
+    Host(std::string config_file, std::string program);
+    ~Host();
+    Host(const Host&) = delete;
+    Host& operator=(const Host&) = delete;
+
+    /// Reads and checks the file, and the options of every plugin that it names. Problems, or none.
+    std::vector<std::string> load();
+    /// After load() without problems: activates, binds, serves. Empty, or what failed.
+    std::string start();
+    /// Rebuilds every chain from the file as it is now, reads certificates again, takes over the log
+    /// level. Empty, or what failed; then everything stays as it was.
+    std::string reload();
+    /// Serves what is in flight, then stops. True: nothing was cut.
+    bool drainAndStop();
+    [[nodiscard]] std::string describeEffective() const;
+    [[nodiscard]] const config::HostConfig& settings() const;
+    void log(unsigned level, const std::string& message);
+
+  private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+/// Tells systemd (or whoever set NOTIFY_SOCKET): "READY=1", "STOPPING=1", ...
+void notifySupervisor(const std::string& state);
+/// Prints the plugin at fault and the loaded modules when the process crashes.
+void installCrashHandler();
+/// The module list that the crash handler prints; copied.
+void setCrashModules(const std::vector<std::string>& lines);
+
+}  // namespace persona::host::app

@@ -1,0 +1,207 @@
+#include <Poco/Util/ServerApplication.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+
+#include "host/app/host.h"
+#include "host/net/client_call.h"
+#include "host/net/reactor.h"
+
+/// The program persona-host: commands, signals, exit codes.
+namespace persona::host::app {
+namespace {
+
+constexpr const char* kUsageText =
+    "persona-host [run] CONFIG        serve (the default)\n"
+    "persona-host check-config CONFIG exit status 78 when something is wrong\n"
+    "persona-host print-config CONFIG effective values and where each comes from; secrets are masked\n"
+    "persona-host healthcheck URL     exit status 0 when GET URL answers 200 within 5 s\n"
+    "persona-host version\n";
+
+std::string ownPath() {
+    char path[4096];
+    const auto n = ::readlink("/proc/self/exe", path, sizeof path);
+    return n > 0 ? std::string(path, static_cast<std::size_t>(n)) : "persona-host";
+}
+
+sigset_t handledSignals() {
+    sigset_t set;
+    ::sigemptyset(&set);
+    for (const int s : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) ::sigaddset(&set, s);
+    return set;
+}
+
+/// A pid file that is locked as long as the process lives.
+class PidFile {
+  public:
+    explicit PidFile(const std::string& path) : path_(path) {}
+    ~PidFile() {
+        if (fd_ < 0) return;
+        ::unlink(path_.c_str());
+        ::close(fd_);
+    }
+    PidFile(const PidFile&) = delete;
+    PidFile& operator=(const PidFile&) = delete;
+    std::string write() {
+        if (path_.empty()) return "";
+        fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        if (fd_ < 0) return "pid_file " + path_ + " cannot be written";
+        if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+            ::close(fd_);
+            fd_ = -1;
+            return "pid_file " + path_ + " is locked: another instance runs";
+        }
+        const auto pid = std::to_string(::getpid()) + "\n";
+        if (::ftruncate(fd_, 0) != 0 || ::write(fd_, pid.data(), pid.size()) < 0) return "pid_file " + path_ + " cannot be written";
+        return "";
+    }
+
+  private:
+    std::string path_;
+    int fd_ = -1;
+};
+
+class Application final : public Poco::Util::ServerApplication {
+  protected:
+    int main(const ArgVec& all) override {
+        ArgVec args = all;
+        std::string command = "run";
+        if (!args.empty()) {
+            static const std::vector<std::string> kCommands{"run", "check-config", "print-config", "healthcheck", "version", "help"};
+            for (const auto& c : kCommands)
+                if (args.front() == c) {
+                    command = c;
+                    args.erase(args.begin());
+                    break;
+                }
+        }
+        if (command == "version") {
+            std::cout << "persona-host " << PERSONA_VERSION << " (ABI " << PSN_ABI_MAJOR << "." << PSN_ABI_MINOR << ")\n";
+            return kOk;
+        }
+        if (command == "help" || args.size() != 1) {
+            (command == "help" ? std::cout : std::cerr) << kUsageText;
+            return command == "help" ? kOk : kUsage;
+        }
+        if (command == "healthcheck") return healthcheck(args.front());
+        return withConfig(command, args.front());
+    }
+    void defineOptions(Poco::Util::OptionSet&) override { stopOptionsProcessing(); }
+
+  private:
+    static int healthcheck(const std::string& url) {
+        class Quiet final : public net::EngineObserver {
+            void count(std::string_view) override {}
+            void log(int, std::string_view) override {}
+        } quiet;
+        net::EngineSettings settings;
+        settings.loops = 1;
+        net::Engine engine(settings, quiet);
+        if (const auto error = engine.start({}); !error.empty()) {
+            std::cerr << error << "\n";
+            return kUnavailable;
+        }
+        net::ClientRequest request;
+        request.url = url;
+        request.allow_private = true;
+        request.deadline = net::milliseconds(5'000);
+        std::mutex mutex;
+        std::condition_variable ready;
+        bool done = false;
+        net::ClientResult result;
+        engine.send(request, [&](net::ClientResult r) {
+            const std::lock_guard lock(mutex);
+            result = std::move(r);
+            done = true;
+            ready.notify_one();
+        });
+        {
+            std::unique_lock lock(mutex);
+            ready.wait(lock, [&] { return done; });
+        }
+        engine.stop();
+        if (result.status == 200) return kOk;
+        std::cerr << url << ": " << (result.status != 0 ? "status " + std::to_string(result.status) : result.detail) << "\n";
+        return kUnavailable;
+    }
+
+    static int withConfig(const std::string& command, const std::string& file) {
+        Host host(file, ownPath());
+        const auto problems = host.load();
+        for (const auto& p : problems) std::cerr << p << "\n";
+        if (!problems.empty()) return kConfig;
+        if (command == "print-config") {
+            std::cout << host.describeEffective();
+            return kOk;
+        }
+        if (command == "check-config") {
+            std::cout << file << ": ok\n";
+            return kOk;
+        }
+        return serve(host);
+    }
+
+    static int serve(Host& host) {
+        PidFile pid_file(host.settings().pid_file);
+        std::string error = pid_file.write();
+        if (error.empty()) error = host.start();
+        if (!error.empty()) {
+            std::cerr << "persona-host: " << error << "\n";
+            return kUnavailable;
+        }
+        host.log(2, "ready: process " + host.settings().process + ", " + std::to_string(host.settings().engine.listeners.size()) + " listeners");
+        notifySupervisor("READY=1");
+        const auto signals = handledSignals();
+        for (;;) {
+            int signal = 0;
+            if (::sigwait(&signals, &signal) != 0) continue;
+            if (signal != SIGHUP) break;
+            notifySupervisor("RELOADING=1");
+            error = host.reload();
+            host.log(error.empty() ? 2 : 4, error.empty() ? "reloaded" : "reload refused, everything stays as it was: " + error);
+            notifySupervisor("READY=1");
+        }
+        notifySupervisor("STOPPING=1");
+        host.log(2, "draining");
+        const bool clean = host.drainAndStop();
+        host.log(clean ? 2 : 3, clean ? "graceful shutdown complete" : "drain_timeout passed, the rest was cut");
+        return kOk;
+    }
+};
+
+}  // namespace
+}  // namespace persona::host::app
+
+int main(int argc, char** argv) {
+    namespace app = persona::host::app;
+    if (argc == 3 && std::string_view(argv[1]) == "--probe-plugin") return persona::host::module::probeMain(argv[2]);
+    ::signal(SIGPIPE, SIG_IGN);
+    // Few arenas: the loops allocate little, and an arena for each thread costs resident memory.
+    ::mallopt(M_ARENA_MAX, 4);
+    const auto signals = [] {
+        sigset_t set;
+        ::sigemptyset(&set);
+        for (const int s : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) ::sigaddset(&set, s);
+        return set;
+    }();
+    ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+    app::installCrashHandler();
+    int status = 0;
+    {
+        app::Application application;
+        status = application.run(argc, argv);
+    }
+    std::cout.flush();
+    std::fflush(nullptr);
+#ifndef PERSONA_SANITIZED
+    // Plugins are never unmapped: their static destructors must not race with anything that is left.
+    ::_Exit(status);
+#else
+    return status;
+#endif
+}

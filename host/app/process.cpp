@@ -1,0 +1,65 @@
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+
+#include "host/app/host.h"
+
+/// What a process owes its supervisor and its operator.
+namespace persona::host::app {
+
+void notifySupervisor(const std::string& state) {
+    const char* path = std::getenv("NOTIFY_SOCKET");
+    if (path == nullptr || (path[0] != '/' && path[0] != '@')) return;
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::size_t size = std::strlen(path);
+    if (size >= sizeof address.sun_path) return;
+    std::memcpy(address.sun_path, path, size);
+    if (path[0] == '@') address.sun_path[0] = '\0';
+    const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return;
+    ::sendto(fd, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address),
+             static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size));
+    ::close(fd);
+}
+
+namespace {
+
+char crash_modules[8192];
+
+void put(const char* text) {
+    // Async-signal-safe: nothing but write.
+    [[maybe_unused]] const auto n = ::write(2, text, std::strlen(text));
+}
+
+void onCrash(int signal) {
+    put("persona-host: fatal signal ");
+    put(::sigabbrev_np(signal) != nullptr ? ::sigabbrev_np(signal) : "?");
+    put(" in plugin ");
+    put(bridge::current_plugin != nullptr ? bridge::current_plugin : "(none: the host itself)");
+    put("\nmodules:\n");
+    put(crash_modules);
+    ::signal(signal, SIG_DFL);
+    ::raise(signal);
+}
+
+}  // namespace
+
+void setCrashModules(const std::vector<std::string>& lines) {
+    std::string all;
+    for (const auto& l : lines) all += "  " + l + "\n";
+    std::strncpy(crash_modules, all.c_str(), sizeof crash_modules - 1);
+}
+
+void installCrashHandler() {
+#ifndef PERSONA_SANITIZED
+    for (const int s : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT}) ::signal(s, onCrash);
+#endif
+}
+
+}  // namespace persona::host::app

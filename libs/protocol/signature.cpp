@@ -67,9 +67,9 @@ Bn numberOf(EVP_PKEY* key, const char* name) {
 
 Result<Algorithm> algorithmOf(EVP_PKEY* key) {
     const int bits = EVP_PKEY_get_bits(key);
-    if (EVP_PKEY_is_a(key, "RSA") && bits == 2048) return Algorithm::RS256;
-    if (EVP_PKEY_is_a(key, "RSA") && bits == 1024) return Algorithm::RS128;
-    if (EVP_PKEY_is_a(key, "RSA") && bits == 512) return Algorithm::RS64;
+    if (EVP_PKEY_is_a(key, "RSA") && (bits == 2048 || bits == 2047)) return Algorithm::RS256;
+    if (EVP_PKEY_is_a(key, "RSA") && (bits == 1024 || bits == 1023)) return Algorithm::RS128;
+    if (EVP_PKEY_is_a(key, "RSA") && (bits == 512 || bits == 511)) return Algorithm::RS64;
     if (EVP_PKEY_is_a(key, "DSA") && bits == 1024) return Algorithm::DS128;
     if (EVP_PKEY_is_a(key, "DSA") && bits == 2048) return Algorithm::DS256;
     std::array<char, 64> group{};

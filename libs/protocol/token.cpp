@@ -1,0 +1,74 @@
+#include "libs/protocol/token.h"
+
+#include <charconv>
+#include <cmath>
+
+#include "libs/protocol/base64url.h"
+
+namespace persona::protocol {
+
+std::optional<Token> Token::parse(std::string_view text, std::size_t* count) {
+    std::size_t segments = 1;
+    for (const char c : text) segments += c == '.' ? 1 : 0;
+    if (count != nullptr) *count = segments;
+    if (segments != 3) return std::nullopt;
+    const auto first = text.find('.'), second = text.find('.', first + 1);
+    const auto header = decodeBase64Url(text.substr(0, first));
+    const auto payload = decodeBase64Url(text.substr(first + 1, second - first - 1));
+    auto signature = decodeBase64Url(text.substr(second + 1));
+    if (!header || !payload || !signature) return std::nullopt;
+    auto header_json = Json::parse(*header), payload_json = Json::parse(*payload);
+    if (!header_json || !payload_json || !header_json->isObject() || !payload_json->isObject()) return std::nullopt;
+    Token t;
+    t.signed_text = text.substr(0, second);
+    t.header = std::move(*header_json);
+    t.payload = std::move(*payload_json);
+    t.signature = std::move(*signature);
+    t.segments = 3;
+    return t;
+}
+
+Token::Check Token::verify(const PublicKey& key) const {
+    const auto* alg = header.findText("alg");
+    if (alg == nullptr || *alg != nameOf(key.algorithm()) || header.find("crit") != nullptr) return Check::OtherAlgorithm;
+    switch (key.verify(signed_text, signature)) {
+        case PublicKey::Verdict::Good: return Check::Good;
+        case PublicKey::Verdict::Malformed: return Check::Malformed;
+        case PublicKey::Verdict::Bad: break;
+    }
+    return Check::Bad;
+}
+
+Result<std::string> signToken(const SecretKey& key, std::string_view payload_json) {
+    std::string text = encodeBase64Url("{\"alg\":\"" + std::string(nameOf(key.algorithm())) + "\"}") + "." + encodeBase64Url(payload_json);
+    auto signature = key.sign(text);
+    if (!signature) return Error{signature.error()};
+    return text + "." + encodeBase64Url(*signature);
+}
+
+std::string certificatePayload(const CertificateRequest& r, const PublicKey& user_key) {
+    std::string out = "{\"public-key\":" + user_key.canonical() + ",\"principal\":{";
+    out += r.unverified ? "\"unverified-email\":" : "\"email\":";
+    appendJsonString(out, r.email);
+    out += "},\"iat\":" + std::to_string(r.issued_at_ms) + ",\"exp\":" + std::to_string(r.expires_at_ms) + ",\"iss\":";
+    appendJsonString(out, r.issuer);
+    return out + "}";
+}
+
+std::optional<std::int64_t> parseTime(const Json& v) {
+    constexpr double kMax = 8640000000000000.0;
+    if (v.isNumber()) {
+        const double n = v.number();
+        if (!(n >= 0 && n <= kMax) || n != std::floor(n)) return std::nullopt;
+        return static_cast<std::int64_t>(n);
+    }
+    if (!v.isString()) return std::nullopt;
+    const auto& t = v.text();
+    if (t.empty() || t.size() > 16 || (t.size() > 1 && t.front() == '0')) return std::nullopt;
+    std::int64_t n = 0;
+    const auto r = std::from_chars(t.data(), t.data() + t.size(), n);
+    if (r.ec != std::errc{} || r.ptr != t.data() + t.size() || n < 0 || static_cast<double>(n) > kMax) return std::nullopt;
+    return n;
+}
+
+}  // namespace persona::protocol

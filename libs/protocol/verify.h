@@ -1,0 +1,49 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "libs/protocol/key.h"
+#include "libs/protocol/support.h"
+
+namespace persona::protocol {
+
+enum class Api { V1, V2 };
+
+struct VerifyRequest {
+    std::string assertion, audience;
+    std::string force_issuer;               ///< v1; empty: none
+    bool allow_unverified = false;          ///< v1
+    std::vector<std::string> trusted_issuers;  ///< v2
+};
+
+struct VerifyOptions {
+    std::string hostname;  ///< our own, as issuers name it
+    std::vector<PublicKey> own_keys;
+    std::vector<std::string> forcible_issuers;
+    KeyOptions keys;
+    std::int64_t clock_skew_ms = 0, max_cert_lifetime_ms = 0, max_assertion_lifetime_ms = 0;
+    bool disable_primary_support = false;
+    std::int64_t idp_offline_grace_period_ms = 432'000'000;
+    /// When a domain was last seen as a primary, ms; unset: no such store.
+    std::function<std::optional<std::int64_t>(const std::string& domain)> idp_last_seen;
+};
+
+/// What a domain's discovery gives; called at most once for each distinct domain.
+using DiscoverFn = std::function<Discovered(const std::string& domain)>;
+
+struct VerifyResult {
+    bool ok = false;
+    std::string reason;
+    std::string audience, issuer, email, unverified_email;
+    std::int64_t expires = 0;
+    Json idp_claims, user_claims;  ///< v2: objects
+};
+
+/// protocol.md 3.2, with its reasons word for word. Pure: the clock is `now_ms`, the network `find`.
+[[nodiscard]] VerifyResult verify(const VerifyRequest& request, Api api, const VerifyOptions& options, std::int64_t now_ms, const DiscoverFn& find);
+
+}  // namespace persona::protocol

@@ -1,0 +1,3 @@
+/* An id with letters that ids do not have. */
+#define PLUGIN_ID "Sample Plugin"
+#include "plugin.h"

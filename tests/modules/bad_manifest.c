@@ -1,0 +1,3 @@
+/* The manifest is not JSON. */
+#define PLUGIN_MANIFEST "id: sample"
+#include "plugin.h"

@@ -1,0 +1,3 @@
+/* deinit is missing. */
+#define PLUGIN_DEINIT NULL
+#include "plugin.h"

@@ -1,0 +1,2 @@
+/* The sound one, beside which the others differ. */
+#include "plugin.h"

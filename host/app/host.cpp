@@ -12,7 +12,9 @@ namespace persona::host::app {
 
 namespace {
 
-std::string directoryOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
+std::string directoryOf(const std::string& path) {
+    return path.substr(0, path.rfind('/'));
+}
 
 std::array<std::uint64_t, 2> randomKey() {
     std::array<std::uint64_t, 2> key{};
@@ -24,7 +26,9 @@ class EngineObserver final : public net::EngineObserver {
   public:
     EngineObserver(observe::Log& log, observe::Metrics& metrics) : log_(log), metrics_(metrics) {}
     void count(std::string_view name) override { metrics_.count(name); }
-    void log(int level, std::string_view message) override { log_.write(static_cast<unsigned>(level), "engine", message); }
+    void log(int level, std::string_view message) override {
+        log_.write(static_cast<unsigned>(level), "engine", message);
+    }
 
   private:
     observe::Log& log_;
@@ -59,7 +63,8 @@ std::vector<std::pair<std::string, std::string>> environment() {
     for (char** e = environ; *e != nullptr; ++e) {
         const std::string_view pair = *e;
         const auto equals = pair.find('=');
-        if (equals != std::string_view::npos) out.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
+        if (equals != std::string_view::npos)
+            out.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
     }
     return out;
 }
@@ -72,16 +77,21 @@ class Host::Impl {
 
     config::HostConfig read(config::Document& document) {
         document.applyEnvironment(environment(), config::topLevelKeys());
-        return config::readHostConfig(document, directoryOf(directoryOf(program)) + "/lib/persona/plugins");
+        return config::readHostConfig(document,
+                                      directoryOf(directoryOf(program)) + "/lib/persona/plugins");
     }
 
     void setUp() {
-        log = std::make_unique<observe::Log>(settings.process, settings.log_level, settings.log_file, settings.log_format);
+        log = std::make_unique<observe::Log>(settings.process, settings.log_level,
+                                             settings.log_file, settings.log_format);
         counters = std::make_unique<tables::Counters>(randomKey());
         timers = std::make_unique<bridge::Timers>();
-        runtime = std::make_unique<bridge::Runtime>(bridge::Runtime{*log, metrics, nullptr, *counters, *timers, {}, nullptr, {}, settings.inproc});
-        for (const auto& e : settings.executors) runtime->executors[e.name] = std::make_unique<bridge::Executor>(e);
-        store = std::make_unique<module::Store>(settings.state_dir, program, settings.lowest_maturity);
+        runtime = std::make_unique<bridge::Runtime>(bridge::Runtime{
+            *log, metrics, nullptr, *counters, *timers, {}, nullptr, {}, settings.inproc});
+        for (const auto& e : settings.executors)
+            runtime->executors[e.name] = std::make_unique<bridge::Executor>(e);
+        store =
+            std::make_unique<module::Store>(settings.state_dir, program, settings.lowest_maturity);
         loader = std::make_unique<bridge::PluginContext>(*runtime, "loader", "browserid.");
     }
 
@@ -90,16 +100,20 @@ class Host::Impl {
         std::set<std::string> used;
         for (const auto& s : settings.services) {
             module::Refusal refusal;
-            auto image = store->load(bridge::modulePath(settings.plugin_dir, s.module), loader->host(), refusal);
+            auto image = store->load(bridge::modulePath(settings.plugin_dir, s.module),
+                                     loader->host(), refusal);
             if (!image) {
-                document.problem(document.root()["services"], "service '" + s.id + "': " + refusal.text());
+                document.problem(document.root()["services"],
+                                 "service '" + s.id + "': " + refusal.text());
                 continue;
             }
             const auto* factory = static_cast<const psn_http_service_factory*>(
                 image->entry->get_factory({PSN_HTTP_SERVICE_ID, sizeof PSN_HTTP_SERVICE_ID - 1}));
             std::unique_ptr<config::PluginConfig> options;
             if (factory != nullptr)
-                options = config::PluginConfig::read(document, factory->options, factory->option_count, s.options, settings.common, s.path + ".config", used);
+                options = config::PluginConfig::read(document, factory->options,
+                                                     factory->option_count, s.options,
+                                                     settings.common, s.path + ".config", used);
             auto service = std::make_shared<bridge::Service>(*runtime, s);
             pending.push_back({service, image, std::move(options)});
             runtime->services[s.id] = service;
@@ -107,7 +121,8 @@ class Host::Impl {
         used_common = used;
         if (document.problems().empty()) {
             for (auto& p : pending) {
-                if (const auto error = p.service->create(p.image, std::move(p.options)); !error.empty())
+                if (const auto error = p.service->create(p.image, std::move(p.options));
+                    !error.empty())
                     document.problem(document.root()["services"], error);
             }
         }
@@ -116,19 +131,27 @@ class Host::Impl {
             chains = buildChains(settings, document, error);
             if (!error.empty()) document.problem(document.root()["services"], error);
         }
-        if (document.problems().empty()) config::finishCommon(document, settings.common, used_common);
+        if (document.problems().empty())
+            config::finishCommon(document, settings.common, used_common);
         std::vector<std::string> modules;
-        for (const auto& i : store->images()) modules.push_back(i->manifest.id + " " + i->manifest.version + " " + i->hash.substr(0, 16) + " " + i->file);
+        for (const auto& i : store->images())
+            modules.push_back(i->manifest.id + " " + i->manifest.version + " " +
+                              i->hash.substr(0, 16) + " " + i->file);
         setCrashModules(modules);
         if (store->images().size() > module::Store::kWarnImages)
-            log->write(3, "modules", std::to_string(store->images().size()) + " plugin images are mapped; 64 is the bound; restart when convenient");
+            log->write(3, "modules",
+                       std::to_string(store->images().size()) +
+                           " plugin images are mapped; 64 is the bound; restart when convenient");
     }
 
-    std::vector<std::shared_ptr<const bridge::Chain>> buildChains(const config::HostConfig& c, config::Document& document, std::string& error) {
+    std::vector<std::shared_ptr<const bridge::Chain>> buildChains(const config::HostConfig& c,
+                                                                  config::Document& document,
+                                                                  std::string& error) {
         std::vector<std::shared_ptr<const bridge::Chain>> out;
         ++generation;
         for (const auto& s : c.services) {
-            out.push_back(bridge::buildChain(*runtime, s, generation, *store, settings.plugin_dir, document, c.common, used_common, error));
+            out.push_back(bridge::buildChain(*runtime, s, generation, *store, settings.plugin_dir,
+                                             document, c.common, used_common, error));
             if (!error.empty()) return {};
         }
         return out;
@@ -141,17 +164,23 @@ class Host::Impl {
         }
         if (path == "/metrics") {
             type = "text/plain; version=0.0.4";
-            metrics.declare(3, "engine.connections").value.store(static_cast<std::int64_t>(engine->stats().connections));
-            metrics.declare(3, "log.dropped").value.store(static_cast<std::int64_t>(log->dropped()));
-            if (access_log) metrics.declare(3, "access_log.dropped").value.store(static_cast<std::int64_t>(access_log->dropped()));
+            metrics.declare(3, "engine.connections")
+                .value.store(static_cast<std::int64_t>(engine->stats().connections));
+            metrics.declare(3, "log.dropped")
+                .value.store(static_cast<std::int64_t>(log->dropped()));
+            if (access_log)
+                metrics.declare(3, "access_log.dropped")
+                    .value.store(static_cast<std::int64_t>(access_log->dropped()));
             return metrics.prometheus();
         }
         if (path == "/generations") {
             type = "text/plain; charset=utf-8";
             const std::lock_guard lock(generation_mutex);
-            std::string out = "generation " + std::to_string(published) + "\nlast reload: " + (last_error.empty() ? "ok" : last_error) + "\n";
+            std::string out = "generation " + std::to_string(published) +
+                              "\nlast reload: " + (last_error.empty() ? "ok" : last_error) + "\n";
             for (const auto& i : store->images())
-                out += "module " + i->manifest.id + " " + i->manifest.version + " sha256 " + i->hash.substr(0, 16) + " " + i->file + "\n";
+                out += "module " + i->manifest.id + " " + i->manifest.version + " sha256 " +
+                       i->hash.substr(0, 16) + " " + i->file + "\n";
             return out;
         }
         return "";
@@ -186,7 +215,8 @@ class Host::Impl {
     bool started = false;
 };
 
-Host::Host(std::string config_file, std::string program) : impl_(std::make_unique<Impl>(std::move(config_file), std::move(program))) {}
+Host::Host(std::string config_file, std::string program)
+    : impl_(std::make_unique<Impl>(std::move(config_file), std::move(program))) {}
 
 Host::~Host() {
     if (impl_->started) drainAndStop();
@@ -201,7 +231,9 @@ Host::~Host() {
     }
 }
 
-const config::HostConfig& Host::settings() const { return impl_->settings; }
+const config::HostConfig& Host::settings() const {
+    return impl_->settings;
+}
 
 void Host::log(unsigned level, const std::string& message) {
     if (impl_->log) impl_->log->write(level, "host", message);
@@ -223,15 +255,21 @@ std::vector<std::string> Host::load() {
 std::string Host::describeEffective() const {
     std::string out;
     for (const auto& e : impl_->document.effective())
-        out += e.path + ": " + (e.secret && !e.value.empty() ? "********" : e.value.empty() ? "\"\"" : e.value) + "  # " + e.origin + "\n";
+        out += e.path + ": " +
+               (e.secret && !e.value.empty() ? "********"
+                : e.value.empty()            ? "\"\""
+                                             : e.value) +
+               "  # " + e.origin + "\n";
     return out;
 }
 
 std::string Host::start() {
     auto& i = *impl_;
     try {
-        const bool wants_access_log = std::any_of(i.chains.begin(), i.chains.end(), [](const auto& c) { return c->access_log; });
-        if (wants_access_log) i.access_log = std::make_unique<observe::AccessLog>(i.settings.access_log_file);
+        const bool wants_access_log = std::any_of(i.chains.begin(), i.chains.end(),
+                                                  [](const auto& c) { return c->access_log; });
+        if (wants_access_log)
+            i.access_log = std::make_unique<observe::AccessLog>(i.settings.access_log_file);
     } catch (const std::exception& e) {
         return e.what();
     }
@@ -246,7 +284,8 @@ std::string Host::start() {
         admin.address = i.settings.admin_address;
         admin.service = "admin ";  // a name that no service can have
         settings.listeners.push_back(admin);
-        services["admin "] = std::make_shared<Admin>([&i](std::string_view path, std::string& type) { return i.page(path, type); });
+        services["admin "] = std::make_shared<Admin>(
+            [&i](std::string_view path, std::string& type) { return i.page(path, type); });
     }
     i.engine = std::make_unique<net::Engine>(settings, *i.observer);
     i.runtime->engine = i.engine.get();
@@ -254,7 +293,8 @@ std::string Host::start() {
     for (auto& p : i.pending)
         if (auto error = p.service->activate(); !error.empty()) return error;
     if (i.settings.statsd_enabled)
-        if (auto error = i.metrics.startStatsd(i.settings.statsd_address); !error.empty()) return error;
+        if (auto error = i.metrics.startStatsd(i.settings.statsd_address); !error.empty())
+            return error;
     if (auto error = i.engine->start(std::move(services)); !error.empty()) return error;
     i.started = true;
     const std::lock_guard lock(i.generation_mutex);
@@ -272,10 +312,13 @@ std::string Host::reload() {
     auto document = config::Document::load(i.file);
     const auto fresh = i.read(document);
     if (!document.problems().empty()) return fail(document.problems().front());
-    if (fresh.services.size() != i.settings.services.size()) return fail("services were added or removed: that needs a restart");
+    if (fresh.services.size() != i.settings.services.size())
+        return fail("services were added or removed: that needs a restart");
     for (std::size_t n = 0; n < fresh.services.size(); ++n)
-        if (fresh.services[n].id != i.settings.services[n].id || fresh.services[n].module != i.settings.services[n].module)
-            return fail("service '" + fresh.services[n].id + "' is not what it was: that needs a restart");
+        if (fresh.services[n].id != i.settings.services[n].id ||
+            fresh.services[n].module != i.settings.services[n].module)
+            return fail("service '" + fresh.services[n].id +
+                        "' is not what it was: that needs a restart");
     std::string error;
     auto chains = i.buildChains(fresh, document, error);
     if (!error.empty()) return fail(error);

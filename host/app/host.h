@@ -24,8 +24,8 @@ class Host {
     std::vector<std::string> load();
     /// After load() without problems: activates, binds, serves. Empty, or what failed.
     std::string start();
-    /// Rebuilds every chain from the file as it is now, reads certificates again, takes over the log
-    /// level. Empty, or what failed; then everything stays as it was.
+    /// Rebuilds every chain from the file as it is now, reads certificates again, takes over the
+    /// log level. Empty, or what failed; then everything stays as it was.
     std::string reload();
     /// Serves what is in flight, then stops. True: nothing was cut.
     bool drainAndStop();

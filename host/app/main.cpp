@@ -19,7 +19,8 @@ namespace {
 constexpr const char* kUsageText =
     "persona-host [run] CONFIG        serve (the default)\n"
     "persona-host check-config CONFIG exit status 78 when something is wrong\n"
-    "persona-host print-config CONFIG effective values and where each comes from; secrets are masked\n"
+    "persona-host print-config CONFIG effective values and where each comes from; secrets are "
+    "masked\n"
     "persona-host healthcheck URL     exit status 0 when GET URL answers 200 within 5 s\n"
     "persona-host version\n";
 
@@ -57,7 +58,8 @@ class PidFile {
             return "pid_file " + path_ + " is locked: another instance runs";
         }
         const auto pid = std::to_string(::getpid()) + "\n";
-        if (::ftruncate(fd_, 0) != 0 || ::write(fd_, pid.data(), pid.size()) < 0) return "pid_file " + path_ + " cannot be written";
+        if (::ftruncate(fd_, 0) != 0 || ::write(fd_, pid.data(), pid.size()) < 0)
+            return "pid_file " + path_ + " cannot be written";
         return "";
     }
 
@@ -72,7 +74,8 @@ class Application final : public Poco::Util::ServerApplication {
         ArgVec args = all;
         std::string command = "run";
         if (!args.empty()) {
-            static const std::vector<std::string> kCommands{"run", "check-config", "print-config", "healthcheck", "version", "help"};
+            static const std::vector<std::string> kCommands{
+                "run", "check-config", "print-config", "healthcheck", "version", "help"};
             for (const auto& c : kCommands)
                 if (args.front() == c) {
                     command = c;
@@ -81,7 +84,8 @@ class Application final : public Poco::Util::ServerApplication {
                 }
         }
         if (command == "version") {
-            std::cout << "persona-host " << PERSONA_VERSION << " (ABI " << PSN_ABI_MAJOR << "." << PSN_ABI_MINOR << ")\n";
+            std::cout << "persona-host " << PERSONA_VERSION << " (ABI " << PSN_ABI_MAJOR << "."
+                      << PSN_ABI_MINOR << ")\n";
             return kOk;
         }
         if (command == "help" || args.size() != 1) {
@@ -126,7 +130,10 @@ class Application final : public Poco::Util::ServerApplication {
         }
         engine.stop();
         if (result.status == 200) return kOk;
-        std::cerr << url << ": " << (result.status != 0 ? "status " + std::to_string(result.status) : result.detail) << "\n";
+        std::cerr << url << ": "
+                  << (result.status != 0 ? "status " + std::to_string(result.status)
+                                         : result.detail)
+                  << "\n";
         return kUnavailable;
     }
 
@@ -154,7 +161,8 @@ class Application final : public Poco::Util::ServerApplication {
             std::cerr << "persona-host: " << error << "\n";
             return kUnavailable;
         }
-        host.log(2, "ready: process " + host.settings().process + ", " + std::to_string(host.settings().engine.listeners.size()) + " listeners");
+        host.log(2, "ready: process " + host.settings().process + ", " +
+                        std::to_string(host.settings().engine.listeners.size()) + " listeners");
         notifySupervisor("READY=1");
         const auto signals = handledSignals();
         for (;;) {
@@ -163,13 +171,16 @@ class Application final : public Poco::Util::ServerApplication {
             if (signal != SIGHUP) break;
             notifySupervisor("RELOADING=1");
             error = host.reload();
-            host.log(error.empty() ? 2 : 4, error.empty() ? "reloaded" : "reload refused, everything stays as it was: " + error);
+            host.log(error.empty() ? 2 : 4,
+                     error.empty() ? "reloaded"
+                                   : "reload refused, everything stays as it was: " + error);
             notifySupervisor("READY=1");
         }
         notifySupervisor("STOPPING=1");
         host.log(2, "draining");
         const bool clean = host.drainAndStop();
-        host.log(clean ? 2 : 3, clean ? "graceful shutdown complete" : "drain_timeout passed, the rest was cut");
+        host.log(clean ? 2 : 3,
+                 clean ? "graceful shutdown complete" : "drain_timeout passed, the rest was cut");
         return kOk;
     }
 };
@@ -179,7 +190,8 @@ class Application final : public Poco::Util::ServerApplication {
 
 int main(int argc, char** argv) {
     namespace app = persona::host::app;
-    if (argc == 3 && std::string_view(argv[1]) == "--probe-plugin") return persona::host::module::probeMain(argv[2]);
+    if (argc == 3 && std::string_view(argv[1]) == "--probe-plugin")
+        return persona::host::module::probeMain(argv[2]);
     ::signal(SIGPIPE, SIG_IGN);
     // Few arenas: the loops allocate little, and an arena for each thread costs resident memory.
     ::mallopt(M_ARENA_MAX, 4);
@@ -199,7 +211,8 @@ int main(int argc, char** argv) {
     std::cout.flush();
     std::fflush(nullptr);
 #ifndef PERSONA_SANITIZED
-    // Plugins are never unmapped: their static destructors must not race with anything that is left.
+    // Plugins are never unmapped: their static destructors must not race with anything that is
+    // left.
     ::_Exit(status);
 #else
     return status;

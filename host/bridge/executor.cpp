@@ -14,12 +14,17 @@ Executor::Executor(const config::ExecutorSettings& settings) : settings_(setting
     for (std::int64_t i = 0; i < settings_.threads; ++i) threads_.emplace_back([this] { run(); });
 }
 
-Executor::~Executor() { stop(); }
+Executor::~Executor() {
+    stop();
+}
 
-bool Executor::onExecutor() { return on_executor; }
+bool Executor::onExecutor() {
+    return on_executor;
+}
 
 bool Executor::submit(Work work, std::uint64_t deadline_ms) {
-    const auto ms = deadline_ms != 0 ? static_cast<std::int64_t>(deadline_ms) : settings_.deadline_ms;
+    const auto ms =
+        deadline_ms != 0 ? static_cast<std::int64_t>(deadline_ms) : settings_.deadline_ms;
     {
         const std::lock_guard lock(mutex_);
         if (stop_ || static_cast<std::int64_t>(queue_.size()) >= settings_.queue) return false;
@@ -58,9 +63,12 @@ void Executor::run() {
 }
 
 Timers::Timers() : thread_([this] { run(); }) {}
-Timers::~Timers() { stop(); }
+Timers::~Timers() {
+    stop();
+}
 
-std::uint64_t Timers::start(std::uint64_t delay_ms, std::uint64_t period_ms, std::function<void()> task) {
+std::uint64_t Timers::start(std::uint64_t delay_ms, std::uint64_t period_ms,
+                            std::function<void()> task) {
     const std::lock_guard lock(mutex_);
     if (timers_.size() >= 10'000) return 0;
     const auto id = next_id_++;
@@ -90,8 +98,9 @@ void Timers::stop() {
 void Timers::run() {
     std::unique_lock lock(mutex_);
     while (!stop_) {
-        const auto next = std::min_element(timers_.begin(), timers_.end(),
-                                           [](const auto& a, const auto& b) { return a.second.due_ns < b.second.due_ns; });
+        const auto next = std::min_element(
+            timers_.begin(), timers_.end(),
+            [](const auto& a, const auto& b) { return a.second.due_ns < b.second.due_ns; });
         if (next == timers_.end()) {
             ready_.wait(lock);
             continue;

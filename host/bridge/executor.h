@@ -50,7 +50,8 @@ class Timers {
     Timers(const Timers&) = delete;
     Timers& operator=(const Timers&) = delete;
     /// 0: 10,000 timers are running.
-    std::uint64_t start(std::uint64_t delay_ms, std::uint64_t period_ms, std::function<void()> task);
+    std::uint64_t start(std::uint64_t delay_ms, std::uint64_t period_ms,
+                        std::function<void()> task);
     void cancel(std::uint64_t id);
     void stop();
 

@@ -9,8 +9,13 @@ namespace {
 /// An exchange without a socket: the request of psn.http-client/1 to a service of this process.
 class InprocExchange final : public net::Exchange {
   public:
-    InprocExchange(Runtime& runtime, net::Loop& loop, net::ClientRequest request, std::function<void(net::ClientResult)> done)
-        : runtime_(runtime), loop_(loop), max_body_(request.max_body), request_body_(std::move(request.body)), done_(std::move(done)) {
+    InprocExchange(Runtime& runtime, net::Loop& loop, net::ClientRequest request,
+                   std::function<void(net::ClientResult)> done)
+        : runtime_(runtime),
+          loop_(loop),
+          max_body_(request.max_body),
+          request_body_(std::move(request.body)),
+          done_(std::move(done)) {
         this->request.method = std::move(request.method);
         this->request.target = std::move(request.target);
         this->request.fields = std::move(request.fields);
@@ -47,7 +52,8 @@ class InprocExchange final : public net::Exchange {
     Written write(std::string_view data, bool end) override {
         if (gone_) return Written::Gone;
         if (result_.body.size() + data.size() > max_body_) {
-            finish(net::ClientError::TooLarge, "the answer is larger than " + std::to_string(max_body_) + " octets");
+            finish(net::ClientError::TooLarge,
+                   "the answer is larger than " + std::to_string(max_body_) + " octets");
             return Written::Gone;
         }
         result_.body.append(data);
@@ -63,15 +69,17 @@ class InprocExchange final : public net::Exchange {
         r.body = request_body_;
         r.max_body = max_body_;
         if (total_ms != 0) r.deadline = net::milliseconds(static_cast<std::int64_t>(total_ms));
-        runtime_.engine->send(std::move(r), [self = shared_from_this(), this](net::ClientResult answer) {
-            loop_.post([self, this, answer = std::move(answer)]() mutable {
-                if (answer.error != net::ClientError::None) return finish(answer.error, answer.detail);
-                net::ResponseHead head;
-                head.status = answer.status;
-                head.fields = std::move(answer.fields);
-                respond(std::move(head), std::move(answer.body));
-            });
-        });
+        runtime_.engine->send(std::move(r),
+                              [self = shared_from_this(), this](net::ClientResult answer) {
+                                  loop_.post([self, this, answer = std::move(answer)]() mutable {
+                                      if (answer.error != net::ClientError::None)
+                                          return finish(answer.error, answer.detail);
+                                      net::ResponseHead head;
+                                      head.status = answer.status;
+                                      head.fields = std::move(answer.fields);
+                                      respond(std::move(head), std::move(answer.body));
+                                  });
+                              });
     }
     void resume() override {}
     void abort() override { finish(net::ClientError::Unreachable, "the service broke off"); }
@@ -114,11 +122,13 @@ class InprocExchange final : public net::Exchange {
 
 }  // namespace
 
-void callInproc(Runtime& runtime, Service& service, net::ClientRequest request, std::function<void(net::ClientResult)> done) {
+void callInproc(Runtime& runtime, Service& service, net::ClientRequest request,
+                std::function<void(net::ClientResult)> done) {
     static std::atomic<unsigned> next{0};
     net::Loop& loop = runtime.engine->loop(next++ % runtime.engine->loops());
     const auto deadline = request.deadline;
-    auto exchange = std::make_shared<InprocExchange>(runtime, loop, std::move(request), std::move(done));
+    auto exchange =
+        std::make_shared<InprocExchange>(runtime, loop, std::move(request), std::move(done));
     loop.post([exchange, &service, &loop, deadline] {
         loop.after(deadline, [weak = std::weak_ptr(exchange)] {
             if (const auto e = weak.lock()) e->timeOut();

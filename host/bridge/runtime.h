@@ -46,7 +46,9 @@ class PluginContext {
     PluginContext(const PluginContext&) = delete;
     PluginContext& operator=(const PluginContext&) = delete;
     [[nodiscard]] const psn_host& host() const { return host_; }
-    [[nodiscard]] static PluginContext& of(const psn_host* host) { return *static_cast<PluginContext*>(host->reserved); }
+    [[nodiscard]] static PluginContext& of(const psn_host* host) {
+        return *static_cast<PluginContext*>(host->reserved);
+    }
     void cancelTimers();
 
     Runtime& runtime;
@@ -62,18 +64,28 @@ class PluginContext {
 struct ErrorText {
     char text[1024];
     psn_err err{text, sizeof text, 0};
-    [[nodiscard]] std::string str() const { return err.len == 0 ? "no reason given" : std::string(text, err.len); }
+    [[nodiscard]] std::string str() const {
+        return err.len == 0 ? "no reason given" : std::string(text, err.len);
+    }
 };
 
-[[nodiscard]] inline std::string toString(psn_str s) { return s.n == 0 ? std::string() : std::string(s.p, s.n); }
-[[nodiscard]] inline std::string_view toView(psn_str s) { return {s.p, s.n}; }
-[[nodiscard]] inline psn_str toAbi(std::string_view s) { return {s.data(), s.size()}; }
+[[nodiscard]] inline std::string toString(psn_str s) {
+    return s.n == 0 ? std::string() : std::string(s.p, s.n);
+}
+[[nodiscard]] inline std::string_view toView(psn_str s) {
+    return {s.p, s.n};
+}
+[[nodiscard]] inline psn_str toAbi(std::string_view s) {
+    return {s.data(), s.size()};
+}
 
 /// The id of the plugin whose code this thread is in, for the crash handler; nullptr: none.
 extern thread_local const char* current_plugin;
 class InPlugin {
   public:
-    explicit InPlugin(const std::string& id) : before_(current_plugin) { current_plugin = id.c_str(); }
+    explicit InPlugin(const std::string& id) : before_(current_plugin) {
+        current_plugin = id.c_str();
+    }
     ~InPlugin() { current_plugin = before_; }
     InPlugin(const InPlugin&) = delete;
     InPlugin& operator=(const InPlugin&) = delete;

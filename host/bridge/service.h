@@ -20,8 +20,8 @@ class Filter {
     std::unique_ptr<PluginContext> context;
     std::unique_ptr<config::PluginConfig> options;
 
-    /// Breaker (plugin-host 3.2): 5 faults in a row, or over 5 % of 200 and more calls in 10 s, open it
-    /// for 30 s.
+    /// Breaker (plugin-host 3.2): 5 faults in a row, or over 5 % of 200 and more calls in 10 s,
+    /// open it for 30 s.
     [[nodiscard]] bool isOpen(std::int64_t now_ns);
     void called(std::int64_t now_ns);
     void succeeded() { in_a_row_.store(0, std::memory_order_relaxed); }
@@ -55,7 +55,8 @@ class Service final : public net::Dispatcher {
     ~Service() override;
 
     /// [control] Steps in order; empty, or what failed.
-    std::string create(std::shared_ptr<const module::Image> image, std::unique_ptr<config::PluginConfig> options);
+    std::string create(std::shared_ptr<const module::Image> image,
+                       std::unique_ptr<config::PluginConfig> options);
     std::string activate();
     void deactivate();
 
@@ -93,16 +94,16 @@ class Service final : public net::Dispatcher {
     std::shared_ptr<const Chain> initial_;
 };
 
-/// [control] Builds the chain of a service: creates and activates every filter; on the first error all
-/// is undone and the text says why.
-[[nodiscard]] std::shared_ptr<const Chain> buildChain(Runtime& runtime, const config::ServiceSettings& service,
-                                                      std::uint64_t generation, module::Store& store,
-                                                      const std::string& plugin_dir, config::Document& document,
-                                                      const YAML::Node& common, std::set<std::string>& used_common,
-                                                      std::string& error);
+/// [control] Builds the chain of a service: creates and activates every filter; on the first error
+/// all is undone and the text says why.
+[[nodiscard]] std::shared_ptr<const Chain> buildChain(
+    Runtime& runtime, const config::ServiceSettings& service, std::uint64_t generation,
+    module::Store& store, const std::string& plugin_dir, config::Document& document,
+    const YAML::Node& common, std::set<std::string>& used_common, std::string& error);
 
 /// A call to a service of this process, without a socket. `done` is called once, on the loop.
-void callInproc(Runtime& runtime, Service& service, net::ClientRequest request, std::function<void(net::ClientResult)> done);
+void callInproc(Runtime& runtime, Service& service, net::ClientRequest request,
+                std::function<void(net::ClientResult)> done);
 
 /// Path of a module named in the configuration.
 [[nodiscard]] std::string modulePath(const std::string& plugin_dir, const std::string& module);

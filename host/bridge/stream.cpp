@@ -51,14 +51,17 @@ Tokens& tokens() {
 net::ResponseHead headOf(const psn_response& r) {
     net::ResponseHead head;
     head.status = r.status;
-    for (std::uint32_t i = 0; i < r.header_count; ++i) head.fields.add(toView(r.headers[i].name), toView(r.headers[i].value));
+    for (std::uint32_t i = 0; i < r.header_count; ++i)
+        head.fields.add(toView(r.headers[i].name), toView(r.headers[i].value));
     return head;
 }
 
 bool cleanField(std::string_view name, std::string_view value) {
     if (name.empty()) return false;
     for (const char c : name)
-        if (static_cast<unsigned char>(c) <= 0x20 || c == ':' || static_cast<unsigned char>(c) >= 0x7f) return false;
+        if (static_cast<unsigned char>(c) <= 0x20 || c == ':' ||
+            static_cast<unsigned char>(c) >= 0x7f)
+            return false;
     for (const char c : value)
         if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f) return false;
     return true;
@@ -73,7 +76,8 @@ bool isValid(const psn_response& r) {
 
 }  // namespace
 
-psn_stream::psn_stream(net::ExchangePtr exchange, Service& service, std::shared_ptr<const Chain> chain)
+psn_stream::psn_stream(net::ExchangePtr exchange, Service& service,
+                       std::shared_ptr<const Chain> chain)
     : exchange_(std::move(exchange)), service_(&service), chain_(std::move(chain)) {
     if (chain_) contexts_.resize(chain_->filters.size());
 }
@@ -91,7 +95,9 @@ void psn_stream::onLoop(std::function<void()> task) {
 
 // ---- request ------------------------------------------------------------------------------------
 
-void psn_stream::begin() { runRequestHead(0); }
+void psn_stream::begin() {
+    runRequestHead(0);
+}
 
 void psn_stream::runRequestHead(std::size_t from) {
     phase_ = Phase::RequestHead;
@@ -126,7 +132,8 @@ void psn_stream::runRequestHead(std::size_t from) {
             f.succeeded();
             continue;
         }
-        if (f.failed(now)) service_->runtime().log.write(4, f.settings.id, "breaker opened for 30 s");
+        if (f.failed(now))
+            service_->runtime().log.write(4, f.settings.id, "breaker opened for 30 s");
         if (!faultAllows(i, "on_request_headers failed")) return;
     }
     paused_at_ = -1;
@@ -136,7 +143,9 @@ void psn_stream::runRequestHead(std::size_t from) {
 bool psn_stream::faultAllows(std::size_t i, const char* why) {
     auto& f = *chain_->filters[i];
     service_->runtime().metrics.count(f.context->metric_prefix + "fault");
-    service_->runtime().log.write(3, f.settings.id, std::string(why) + (f.settings.deny_on_error ? "; request refused" : "; request goes on"));
+    service_->runtime().log.write(
+        3, f.settings.id,
+        std::string(why) + (f.settings.deny_on_error ? "; request refused" : "; request goes on"));
     if (!f.settings.deny_on_error) return true;
     local_reply_ = f.settings.id;
     response_top_ = static_cast<std::ptrdiff_t>(i) - 1;
@@ -147,23 +156,30 @@ bool psn_stream::faultAllows(std::size_t i, const char* why) {
 void psn_stream::armPause(std::size_t i) {
     const auto& f = *chain_->filters[i];
     ref();
-    exchange_->loop().after(net::milliseconds(f.settings.pause_deadline_ms), [this, i, token = token_] {
-        if (token_ == token) {
-            endPause();
-            auto& filter = *chain_->filters[i];
-            if (filter.failed(net::monotonicNs())) service_->runtime().log.write(4, filter.settings.id, "breaker opened for 30 s");
-            if (!complete_ && faultAllows(i, "pause_deadline passed")) resumed(PSN_FILTER_CONTINUE);
-        }
-        unref();
-    });
+    exchange_->loop().after(
+        net::milliseconds(f.settings.pause_deadline_ms), [this, i, token = token_] {
+            if (token_ == token) {
+                endPause();
+                auto& filter = *chain_->filters[i];
+                if (filter.failed(net::monotonicNs()))
+                    service_->runtime().log.write(4, filter.settings.id, "breaker opened for 30 s");
+                if (!complete_ && faultAllows(i, "pause_deadline passed"))
+                    resumed(PSN_FILTER_CONTINUE);
+            }
+            unref();
+        });
 }
 
 void psn_stream::endPause() {
     if (token_ != 0) tokens().remove(std::exchange(token_, 0));
 }
 
-bool psn_stream::filtersRequestBody() const { return chain_ && chain_->request_stream; }
-bool psn_stream::filtersResponseBody() const { return chain_ && chain_->response_stream; }
+bool psn_stream::filtersRequestBody() const {
+    return chain_ && chain_->request_stream;
+}
+bool psn_stream::filtersResponseBody() const {
+    return chain_ && chain_->response_stream;
+}
 
 void psn_stream::afterRequestHead() {
     if (chain_ && chain_->request_buffer && exchange_->request.hasBody()) {
@@ -189,7 +205,8 @@ void psn_stream::dispatchTo(Service& service) {
     }
     route_name_ = bridge::toString(route_->name);
     if (body_complete_ || (body_taken_ && route_->body != PSN_BODY_STREAM)) {
-        if (route_->max_body != 0 && exchange_->body().size() > route_->max_body) return answer(413, "Request Entity Too Large");
+        if (route_->max_body != 0 && exchange_->body().size() > route_->max_body)
+            return answer(413, "Request Entity Too Large");
         return handle();
     }
     switch (route_->body) {
@@ -242,10 +259,13 @@ void psn_stream::callHandler() {
         rc = service_->handle(route_->id, this);
     }
     if (rc != PSN_OK && !answered_.load()) {
-        service_->runtime().log.write(4, service_->id(), "handler of route " + route_name_ + " failed with code " + std::to_string(rc));
+        service_->runtime().log.write(
+            4, service_->id(),
+            "handler of route " + route_name_ + " failed with code " + std::to_string(rc));
         onLoop([this] { answer(500, "Server Error"); });
     } else if (!answered_.load() && holds_.load() == 0) {
-        service_->runtime().log.write(4, service_->id(), "handler of route " + route_name_ + " returned without an answer");
+        service_->runtime().log.write(
+            4, service_->id(), "handler of route " + route_name_ + " returned without an answer");
         onLoop([this] { answer(500, "Server Error"); });
     }
     unref();
@@ -277,15 +297,20 @@ psn_stream::Flow psn_stream::requestPiece(std::string_view piece, bool end) {
     }
     if (body_fn_ == nullptr) return Flow::Continue;
     switch (body_fn_(body_user_, this, bridge::toAbi(piece), end ? 1 : 0)) {
-        case PSN_OK: return Flow::Continue;
-        case PSN_AGAIN: return Flow::Pause;
-        default: abort(); return Flow::Taken;
+        case PSN_OK:
+            return Flow::Continue;
+        case PSN_AGAIN:
+            return Flow::Pause;
+        default:
+            abort();
+            return Flow::Taken;
     }
 }
 
 // ---- bodies and responses through the chain -----------------------------------------------------
 
-psn_stream::Flow psn_stream::runBody(bool request, std::ptrdiff_t from, std::string_view piece, bool end) {
+psn_stream::Flow psn_stream::runBody(bool request, std::ptrdiff_t from, std::string_view piece,
+                                     bool end) {
     const auto count = static_cast<std::ptrdiff_t>(chain_ ? chain_->filters.size() : 0);
     const bool buffered = request && phase_ == Phase::RequestBody;
     for (auto i = from; request ? i < count : i >= 0; request ? ++i : --i) {
@@ -302,7 +327,8 @@ psn_stream::Flow psn_stream::runBody(bool request, std::ptrdiff_t from, std::str
         const InPlugin mark(f.settings.id);
         in_filter_ = true;
         reply_called_ = false;
-        const auto result = fn(f.instance, contexts_[static_cast<std::size_t>(i)], this, bridge::toAbi(piece), end ? 1 : 0);
+        const auto result = fn(f.instance, contexts_[static_cast<std::size_t>(i)], this,
+                               bridge::toAbi(piece), end ? 1 : 0);
         in_filter_ = false;
         if (complete_) return Flow::Taken;
         if (result == PSN_FILTER_PAUSE && token_ != 0) {
@@ -320,14 +346,18 @@ psn_stream::Flow psn_stream::runBody(bool request, std::ptrdiff_t from, std::str
             continue;
         }
         f.failed(net::monotonicNs());
-        if (request ? faultAllows(static_cast<std::size_t>(i), "on_request_body failed") : !f.settings.deny_on_error) continue;
+        if (request ? faultAllows(static_cast<std::size_t>(i), "on_request_body failed")
+                    : !f.settings.deny_on_error)
+            continue;
         if (!request) abort();
         return Flow::Taken;
     }
     return Flow::Continue;
 }
 
-psn_stream::Flow psn_stream::responseHead() { return runResponseHead(response_top_); }
+psn_stream::Flow psn_stream::responseHead() {
+    return runResponseHead(response_top_);
+}
 
 psn_stream::Flow psn_stream::runResponseHead(std::ptrdiff_t from) {
     phase_ = Phase::ResponseHead;
@@ -338,7 +368,8 @@ psn_stream::Flow psn_stream::runResponseHead(std::ptrdiff_t from) {
         response_top_ = i - 1;  // no re-entry when this filter answers itself
         in_filter_ = true;
         reply_called_ = false;
-        const auto result = f.factory->on_response_headers(f.instance, contexts_[static_cast<std::size_t>(i)], this);
+        const auto result = f.factory->on_response_headers(
+            f.instance, contexts_[static_cast<std::size_t>(i)], this);
         in_filter_ = false;
         if (complete_) return Flow::Taken;
         if (result == PSN_FILTER_PAUSE && token_ != 0) {
@@ -364,7 +395,9 @@ void psn_stream::resumed(std::uint32_t result) {
     const auto at = paused_at_;
     if (at < 0 || complete_) return;
     paused_at_ = -1;
-    if (result == PSN_FILTER_FAIL && !faultAllows(static_cast<std::size_t>(at), "resumed with a failure")) return;
+    if (result == PSN_FILTER_FAIL &&
+        !faultAllows(static_cast<std::size_t>(at), "resumed with a failure"))
+        return;
     switch (phase_) {
         case Phase::RequestHead:
             return runRequestHead(static_cast<std::size_t>(at) + 1);
@@ -372,9 +405,12 @@ void psn_stream::resumed(std::uint32_t result) {
         case Phase::Handling: {
             const std::string piece = std::move(paused_piece_);
             const bool buffered = phase_ == Phase::RequestBody;
-            if (runBody(true, at + 1, buffered ? exchange_->body() : std::string_view(piece), paused_end_) != Flow::Continue) return;
+            if (runBody(true, at + 1, buffered ? exchange_->body() : std::string_view(piece),
+                        paused_end_) != Flow::Continue)
+                return;
             if (buffered) return dispatchTo(*service_);
-            if (body_fn_ != nullptr) body_fn_(body_user_, this, bridge::toAbi(piece), paused_end_ ? 1 : 0);
+            if (body_fn_ != nullptr)
+                body_fn_(body_user_, this, bridge::toAbi(piece), paused_end_ ? 1 : 0);
             return exchange_->resume();
         }
         case Phase::ResponseHead:
@@ -425,13 +461,28 @@ void psn_stream::complete(const net::Summary& s) {
         line.reserve(256);
         const auto agent = exchange_->request.fields.find("user-agent").value_or("-");
         const auto target = exchange_->request.target;
-        line.append(exchange_->client_address).append(" - - \"").append(exchange_->request.method).append(" ");
+        line.append(exchange_->client_address)
+            .append(" - - \"")
+            .append(exchange_->request.method)
+            .append(" ");
         // The query may hold addresses and tokens: it stays out of the log.
-        line.append(target.substr(0, target.find('?'))).append(" HTTP/1.").append(exchange_->request.minor == 0 ? "0" : "1").append("\" ");
-        line.append(std::to_string(s.status)).append(" ").append(std::to_string(s.duration_ns / 1'000)).append("us ");
-        line.append(std::to_string(s.response_bytes)).append(" ").append(s.upstream.empty() ? "-" : s.upstream).append(" \"");
-        for (const char c : agent.substr(0, 200)) line.push_back(c == '"' || static_cast<unsigned char>(c) < 0x20 ? '_' : c);
-        line.append("\" ").append(request_id_.empty() ? "-" : request_id_).append(s.aborted ? " aborted\n" : "\n");
+        line.append(target.substr(0, target.find('?')))
+            .append(" HTTP/1.")
+            .append(exchange_->request.minor == 0 ? "0" : "1")
+            .append("\" ");
+        line.append(std::to_string(s.status))
+            .append(" ")
+            .append(std::to_string(s.duration_ns / 1'000))
+            .append("us ");
+        line.append(std::to_string(s.response_bytes))
+            .append(" ")
+            .append(s.upstream.empty() ? "-" : s.upstream)
+            .append(" \"");
+        for (const char c : agent.substr(0, 200))
+            line.push_back(c == '"' || static_cast<unsigned char>(c) < 0x20 ? '_' : c);
+        line.append("\" ")
+            .append(request_id_.empty() ? "-" : request_id_)
+            .append(s.aborted ? " aborted\n" : "\n");
         runtime.access_log->write(line);
     }
 }
@@ -444,11 +495,13 @@ const psn_request* psn_stream::request() {
     const std::string_view target = r.target;
     const auto question = target.find('?');
     view_.struct_size = sizeof view_;
-    view_.origin = exchange_->origin == net::Origin::Inproc ? PSN_ORIGIN_INPROC : PSN_ORIGIN_NETWORK;
+    view_.origin =
+        exchange_->origin == net::Origin::Inproc ? PSN_ORIGIN_INPROC : PSN_ORIGIN_NETWORK;
     view_.method = bridge::toAbi(r.method);
     view_.target = bridge::toAbi(target);
     view_.path = bridge::toAbi(target.substr(0, question));
-    view_.query = question == std::string_view::npos ? psn_str{nullptr, 0} : bridge::toAbi(target.substr(question + 1));
+    view_.query = question == std::string_view::npos ? psn_str{nullptr, 0}
+                                                     : bridge::toAbi(target.substr(question + 1));
     view_.scheme = bridge::toAbi(exchange_->scheme);
     view_.authority = bridge::toAbi(r.fields.find("host").value_or(""));
     view_.client_address = bridge::toAbi(exchange_->client_address);
@@ -492,7 +545,8 @@ psn_rc psn_stream::respond(const psn_response& r) {
     return PSN_OK;
 }
 
-psn_rc psn_stream::start(const psn_response& r, std::int64_t length, psn_writable_fn fn, void* user) {
+psn_rc psn_stream::start(const psn_response& r, std::int64_t length, psn_writable_fn fn,
+                         void* user) {
     if (!isValid(r)) return PSN_INVALID;
     if (gone() || answered_.exchange(true)) return PSN_GONE;
     writable_fn_ = fn;
@@ -513,9 +567,12 @@ psn_rc psn_stream::write(std::string_view data, bool end) {
     if (gone()) return PSN_GONE;
     if (exchange_->loop().isCurrent()) {
         switch (exchange_->write(data, end)) {
-            case Exchange::Written::Ok: return PSN_OK;
-            case Exchange::Written::Wait: return PSN_AGAIN;
-            case Exchange::Written::Gone: return PSN_GONE;
+            case Exchange::Written::Ok:
+                return PSN_OK;
+            case Exchange::Written::Wait:
+                return PSN_AGAIN;
+            case Exchange::Written::Gone:
+                return PSN_GONE;
         }
     }
     onLoop([this, copy = std::string(data), end] { exchange_->write(copy, end); });
@@ -525,7 +582,8 @@ psn_rc psn_stream::write(std::string_view data, bool end) {
 psn_rc psn_stream::readBody(psn_body_fn fn, void* user) {
     if (!exchange_->loop().isCurrent()) return PSN_DENIED;
     if (gone()) return PSN_GONE;
-    if (body_fn_ != nullptr || route_ == nullptr || route_->body != PSN_BODY_STREAM) return PSN_DENIED;
+    if (body_fn_ != nullptr || route_ == nullptr || route_->body != PSN_BODY_STREAM)
+        return PSN_DENIED;
     body_fn_ = fn;
     body_user_ = user;
     if (body_complete_) {
@@ -549,12 +607,15 @@ psn_rc psn_stream::forward(const psn_forward& f) {
     const std::string upstream = bridge::toString(f.upstream);
     if (!runtime.hasUpstream(upstream)) return PSN_NOT_FOUND;
     for (std::uint32_t i = 0; i < f.set_count; ++i)
-        if (!cleanField(toView(f.set_headers[i].name), toView(f.set_headers[i].value))) return PSN_INVALID;
+        if (!cleanField(toView(f.set_headers[i].name), toView(f.set_headers[i].value)))
+            return PSN_INVALID;
     if (gone() || answered_.exchange(true)) return PSN_GONE;
     if (exchange_->loop().isCurrent()) {
         auto& r = exchange_->request;
-        for (std::uint32_t i = 0; i < f.remove_count; ++i) r.fields.remove(toView(f.remove_headers[i]));
-        for (std::uint32_t i = 0; i < f.set_count; ++i) r.fields.set(toView(f.set_headers[i].name), toView(f.set_headers[i].value));
+        for (std::uint32_t i = 0; i < f.remove_count; ++i)
+            r.fields.remove(toView(f.remove_headers[i]));
+        for (std::uint32_t i = 0; i < f.set_count; ++i)
+            r.fields.set(toView(f.set_headers[i].name), toView(f.set_headers[i].value));
         if (f.target.n != 0) r.target = bridge::toString(f.target);
         view_fresh_ = false;
         doForward(upstream, f.deadline_ms);
@@ -562,9 +623,13 @@ psn_rc psn_stream::forward(const psn_forward& f) {
     }
     std::vector<std::string> remove;
     std::vector<std::pair<std::string, std::string>> set;
-    for (std::uint32_t i = 0; i < f.remove_count; ++i) remove.push_back(bridge::toString(f.remove_headers[i]));
-    for (std::uint32_t i = 0; i < f.set_count; ++i) set.emplace_back(bridge::toString(f.set_headers[i].name), bridge::toString(f.set_headers[i].value));
-    onLoop([this, remove, set, upstream, target = bridge::toString(f.target), deadline = f.deadline_ms] {
+    for (std::uint32_t i = 0; i < f.remove_count; ++i)
+        remove.push_back(bridge::toString(f.remove_headers[i]));
+    for (std::uint32_t i = 0; i < f.set_count; ++i)
+        set.emplace_back(bridge::toString(f.set_headers[i].name),
+                         bridge::toString(f.set_headers[i].value));
+    onLoop([this, remove, set, upstream, target = bridge::toString(f.target),
+            deadline = f.deadline_ms] {
         auto& r = exchange_->request;
         for (const auto& n : remove) r.fields.remove(n);
         for (const auto& [n, v] : set) r.fields.set(n, v);
@@ -590,7 +655,9 @@ void psn_stream::doForward(const std::string& upstream, std::uint64_t deadline_m
 psn_rc psn_stream::setRequestHeader(std::string_view name, std::string_view value, bool remove) {
     if (!cleanField(name, value)) return PSN_INVALID;
     if (gone()) return PSN_GONE;
-    if (!exchange_->loop().isCurrent() || phase_ == Phase::ResponseHead || phase_ == Phase::ResponseBody) return PSN_DENIED;
+    if (!exchange_->loop().isCurrent() || phase_ == Phase::ResponseHead ||
+        phase_ == Phase::ResponseBody)
+        return PSN_DENIED;
     if (remove)
         exchange_->request.fields.remove(name);
     else
@@ -630,31 +697,36 @@ psn_rc psn_stream::resumeToken(psn_token token, std::uint32_t result, const psn_
         *body = toView(reply->body);
     }
     // Always by message: the filter may still be inside the call that pauses.
-    stream->exchange_->loop().post([stream, token, result, head, body, has_reply = reply != nullptr] {
-        if (stream->token_ == token && !stream->complete_) {
-            stream->token_ = 0;
-            if (has_reply) {
-                stream->answered_.store(true);
-                stream->local_reply_ = stream->chain_->filters[static_cast<std::size_t>(stream->paused_at_)]->settings.id;
-                stream->response_top_ = stream->paused_at_ - 1;
-                if (!stream->body_taken_) {
-                    stream->body_taken_ = true;
-                    stream->exchange_->discardBody(0);
+    stream->exchange_->loop().post(
+        [stream, token, result, head, body, has_reply = reply != nullptr] {
+            if (stream->token_ == token && !stream->complete_) {
+                stream->token_ = 0;
+                if (has_reply) {
+                    stream->answered_.store(true);
+                    stream->local_reply_ =
+                        stream->chain_->filters[static_cast<std::size_t>(stream->paused_at_)]
+                            ->settings.id;
+                    stream->response_top_ = stream->paused_at_ - 1;
+                    if (!stream->body_taken_) {
+                        stream->body_taken_ = true;
+                        stream->exchange_->discardBody(0);
+                    }
+                    stream->exchange_->respond(std::move(*head), std::move(*body));
+                } else {
+                    stream->resumed(result);
                 }
-                stream->exchange_->respond(std::move(*head), std::move(*body));
-            } else {
-                stream->resumed(result);
             }
-        }
-        stream->unref();
-    });
+            stream->unref();
+        });
     return PSN_OK;
 }
 
 psn_rc psn_stream::setRequestId(std::string_view id) {
     if (id.empty() || id.size() > 64) return PSN_INVALID;
     for (const char c : id)
-        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-')) return PSN_INVALID;
+        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+              c == '_' || c == '-'))
+            return PSN_INVALID;
     request_id_ = id;
     view_fresh_ = false;
     return PSN_OK;
@@ -665,4 +737,6 @@ void psn_stream::abort() {
     onLoop([this] { exchange_->abort(); });
 }
 
-std::string psn_stream::current_plugin_id() { return bridge::current_plugin == nullptr ? "host" : bridge::current_plugin; }
+std::string psn_stream::current_plugin_id() {
+    return bridge::current_plugin == nullptr ? "host" : bridge::current_plugin;
+}

@@ -12,8 +12,8 @@
 #include "host/bridge/service.h"
 #include "host/net/exchange.h"
 
-/// One request and its response as plugins see it; opaque in the ABI. Counted references: one for the
-/// exchange's hooks, one for each hold() and each task that is under way.
+/// One request and its response as plugins see it; opaque in the ABI. Counted references: one for
+/// the exchange's hooks, one for each hold() and each task that is under way.
 struct psn_stream {
   public:
     using Service = persona::host::bridge::Service;
@@ -21,7 +21,8 @@ struct psn_stream {
     using Exchange = persona::host::net::Exchange;
     using Flow = persona::host::net::Flow;
 
-    psn_stream(persona::host::net::ExchangePtr exchange, Service& service, std::shared_ptr<const Chain> chain);
+    psn_stream(persona::host::net::ExchangePtr exchange, Service& service,
+               std::shared_ptr<const Chain> chain);
     ~psn_stream();
     void ref() { refs_.fetch_add(1, std::memory_order_relaxed); }
     void unref() {
@@ -88,7 +89,7 @@ struct psn_stream {
     Service* service_;
     std::shared_ptr<const Chain> chain_;
     std::vector<void*> contexts_;
-    std::size_t opened_ = 0;          ///< filters that have seen the request
+    std::size_t opened_ = 0;            ///< filters that have seen the request
     std::ptrdiff_t response_top_ = -1;  ///< highest filter that sees the response
     const psn_route* route_ = nullptr;
     Phase phase_ = Phase::RequestHead;
@@ -108,7 +109,6 @@ struct psn_stream {
     psn_request view_{};
     std::vector<psn_header> header_views_;
     bool view_fresh_ = false;
-
 };
 
 namespace persona::host::bridge {

@@ -12,17 +12,24 @@ constexpr std::int64_t kDay = 86'400'000;
 
 void readLimits(MapReader reader, net::Limits& l) {
     const auto ms = [](std::int64_t v) { return net::milliseconds(v); };
-    l.header_bytes = static_cast<std::uint32_t>(reader.size("header_bytes", l.header_bytes, 1024, 1 << 20));
-    l.header_fields = static_cast<std::uint32_t>(reader.integer("header_fields", l.header_fields, 8, 10'000));
-    l.body_bytes = static_cast<std::uint64_t>(reader.size("body_bytes", static_cast<std::int64_t>(l.body_bytes), 0, 1LL << 40));
+    l.header_bytes =
+        static_cast<std::uint32_t>(reader.size("header_bytes", l.header_bytes, 1024, 1 << 20));
+    l.header_fields =
+        static_cast<std::uint32_t>(reader.integer("header_fields", l.header_fields, 8, 10'000));
+    l.body_bytes = static_cast<std::uint64_t>(
+        reader.size("body_bytes", static_cast<std::int64_t>(l.body_bytes), 0, 1LL << 40));
     l.header_deadline = ms(reader.duration("header_deadline", l.header_deadline.count(), 50, kDay));
     l.idle_timeout = ms(reader.duration("idle_timeout", l.idle_timeout.count(), 50, kDay));
     l.write_timeout = ms(reader.duration("write_timeout", l.write_timeout.count(), 50, kDay));
-    l.body_min_rate = static_cast<std::uint32_t>(reader.size("body_min_rate", l.body_min_rate, 0, 1 << 30));
+    l.body_min_rate =
+        static_cast<std::uint32_t>(reader.size("body_min_rate", l.body_min_rate, 0, 1 << 30));
     l.body_grace = ms(reader.duration("body_grace", l.body_grace.count(), 50, kDay));
-    l.connections = static_cast<std::uint32_t>(reader.integer("connections", l.connections, 1, 1'000'000));
-    l.connections_per_address = static_cast<std::uint32_t>(reader.integer("connections_per_address", l.connections_per_address, 1, 1'000'000));
-    l.requests_per_connection = static_cast<std::uint32_t>(reader.integer("requests_per_connection", l.requests_per_connection, 0, 1'000'000'000));
+    l.connections =
+        static_cast<std::uint32_t>(reader.integer("connections", l.connections, 1, 1'000'000));
+    l.connections_per_address = static_cast<std::uint32_t>(
+        reader.integer("connections_per_address", l.connections_per_address, 1, 1'000'000));
+    l.requests_per_connection = static_cast<std::uint32_t>(
+        reader.integer("requests_per_connection", l.requests_per_connection, 0, 1'000'000'000));
     reader.finish();
 }
 
@@ -41,7 +48,10 @@ net::ListenerSettings readListener(MapReader& r) {
     for (const auto& c : l.trusted_proxies) {
         net::Cidr cidr;
         if (!net::Cidr::parse(c, cidr))
-            r.document().problem(r.node()["trusted_proxies"], r.path() + ".trusted_proxies: expected a network such as 10.0.0.0/8, got \"" + c + "\"");
+            r.document().problem(
+                r.node()["trusted_proxies"],
+                r.path() + ".trusted_proxies: expected a network such as 10.0.0.0/8, got \"" + c +
+                    "\"");
     }
     readLimits(r.child("limits"), l.limits);
     if (r.has("tls")) {
@@ -66,10 +76,12 @@ void readUpstream(MapReader& r, HostConfig& config) {
     if (const auto one = r.text("address", ""); !one.empty()) u.addresses.push_back(one);
     const auto ms = [](std::int64_t v) { return net::milliseconds(v); };
     u.connect_timeout = ms(r.duration("connect_timeout", u.connect_timeout.count(), 10, kDay));
-    u.first_byte_timeout = ms(r.duration("first_byte_timeout", u.first_byte_timeout.count(), 10, kDay));
+    u.first_byte_timeout =
+        ms(r.duration("first_byte_timeout", u.first_byte_timeout.count(), 10, kDay));
     u.total_timeout = ms(r.duration("total_timeout", u.total_timeout.count(), 10, kDay));
     u.idle_timeout = ms(r.duration("idle_timeout", u.idle_timeout.count(), 10, kDay));
-    u.max_connections = static_cast<std::uint32_t>(r.integer("max_connections", u.max_connections, 1, 100'000));
+    u.max_connections =
+        static_cast<std::uint32_t>(r.integer("max_connections", u.max_connections, 1, 100'000));
     u.max_queue = static_cast<std::uint32_t>(r.integer("max_queue", u.max_queue, 0, 1'000'000));
     if (r.has("tls")) {
         auto t = r.child("tls");
@@ -85,11 +97,16 @@ void readUpstream(MapReader& r, HostConfig& config) {
     }
     r.finish();
     if (u.addresses.empty())
-        return r.document().problem(r.node(), r.path() + ": an upstream needs `address` or `addresses`");
+        return r.document().problem(r.node(),
+                                    r.path() + ": an upstream needs `address` or `addresses`");
     const bool inproc = u.addresses.front().starts_with("inproc:");
     for (const auto& a : u.addresses)
-        if (!a.starts_with("inproc:") && !a.starts_with("unix:/") && !a.starts_with("http://") && !a.starts_with("https://"))
-            r.document().problem(r.node(), r.path() + ": expected http://HOST:PORT, https://..., unix:/path or inproc:SERVICE, got \"" + a + "\"");
+        if (!a.starts_with("inproc:") && !a.starts_with("unix:/") && !a.starts_with("http://") &&
+            !a.starts_with("https://"))
+            r.document().problem(r.node(), r.path() +
+                                               ": expected http://HOST:PORT, https://..., "
+                                               "unix:/path or inproc:SERVICE, got \"" +
+                                               a + "\"");
     if (inproc && u.addresses.size() > 1)
         return r.document().problem(r.node(), r.path() + ": inproc: stands alone");
     if (inproc)
@@ -107,7 +124,9 @@ FilterSettings readFilter(MapReader& r) {
     if (f.builtin.empty() == f.module.empty())
         r.document().problem(r.node(), r.path() + ": a filter has either `builtin` or `module`");
     if (!f.module.empty() && !r.has("on_error"))
-        r.document().problem(r.node(), r.path() + ": `on_error: allow` or `on_error: deny` must be written for a filter from a module");
+        r.document().problem(r.node(), r.path() +
+                                           ": `on_error: allow` or `on_error: deny` must be "
+                                           "written for a filter from a module");
     f.deny_on_error = r.choice("on_error", "deny", {"allow", "deny"}) == "deny";
     f.pause_deadline_ms = r.duration("pause_deadline", 250, 1, kDay);
     f.options = r.raw("config");
@@ -131,27 +150,33 @@ template <typename T, typename Name>
 void uniqueNames(Document& d, const std::vector<T>& items, const char* what, Name name) {
     std::set<std::string> seen;
     for (const auto& i : items)
-        if (!seen.insert(name(i)).second) d.problem(d.root(), std::string(what) + " '" + name(i) + "' is named twice");
+        if (!seen.insert(name(i)).second)
+            d.problem(d.root(), std::string(what) + " '" + name(i) + "' is named twice");
 }
 
 /// What refers to a name that is not there, found before anything starts.
 void checkReferences(Document& d, const HostConfig& c) {
     const auto isService = [&](const std::string& id) {
-        return std::any_of(c.services.begin(), c.services.end(), [&](const auto& s) { return s.id == id; });
+        return std::any_of(c.services.begin(), c.services.end(),
+                           [&](const auto& s) { return s.id == id; });
     };
     for (const auto& l : c.engine.listeners)
         if (!l.service.empty() && !isService(l.service))
-            d.problem(d.root()["listeners"], "listener '" + l.name + "': no service '" + l.service + "' under services");
+            d.problem(d.root()["listeners"],
+                      "listener '" + l.name + "': no service '" + l.service + "' under services");
     for (const auto& [name, service] : c.inproc)
         if (!isService(service))
-            d.problem(d.root()["upstreams"], "upstream '" + name + "': no service '" + service + "' under services");
+            d.problem(d.root()["upstreams"],
+                      "upstream '" + name + "': no service '" + service + "' under services");
     const auto isUpstream = [&](const std::string& name) {
         return c.inproc.count(name) != 0 ||
-               std::any_of(c.engine.upstreams.begin(), c.engine.upstreams.end(), [&](const auto& u) { return u.name == name; });
+               std::any_of(c.engine.upstreams.begin(), c.engine.upstreams.end(),
+                           [&](const auto& u) { return u.name == name; });
     };
     for (const auto& s : c.services)
         for (const auto& n : s.depends_on)
-            if (!isUpstream(n)) d.problem(d.root()["services"], s.path + ".depends_on: no upstream '" + n + "'");
+            if (!isUpstream(n))
+                d.problem(d.root()["services"], s.path + ".depends_on: no upstream '" + n + "'");
     const auto isLoopback = [](const std::string& address) {
         net::SocketAddress a;
         std::string error;
@@ -162,17 +187,22 @@ void checkReferences(Document& d, const HostConfig& c) {
     if (c.test_open_roles)
         for (const auto& l : c.engine.listeners)
             if (!isLoopback(l.address))
-                d.problem(d.root()["test_open_roles"], "test_open_roles: refused while listener '" + l.name + "' is not on a loopback address");
+                d.problem(d.root()["test_open_roles"], "test_open_roles: refused while listener '" +
+                                                           l.name +
+                                                           "' is not on a loopback address");
     if (!c.admin_address.empty() && !isLoopback(c.admin_address))
-        d.problem(d.root()["admin"], "admin.address: expected a loopback address or unix:/path, got \"" + c.admin_address + "\"");
+        d.problem(d.root()["admin"],
+                  "admin.address: expected a loopback address or unix:/path, got \"" +
+                      c.admin_address + "\"");
 }
 
 }  // namespace
 
 const std::set<std::string>& topLevelKeys() {
     static const std::set<std::string> kKeys{
-        "process", "state_dir", "plugin_dir", "loops", "drain_timeout", "pid_file", "log", "access_log", "statsd",
-        "admin", "test_open_roles", "common", "executors", "listeners", "upstreams", "services", "modules_maturity"};
+        "process",   "state_dir",  "plugin_dir", "loops",    "drain_timeout",   "pid_file",
+        "log",       "access_log", "statsd",     "admin",    "test_open_roles", "common",
+        "executors", "listeners",  "upstreams",  "services", "modules_maturity"};
     return kKeys;
 }
 
@@ -223,7 +253,8 @@ HostConfig readHostConfig(Document& document, const std::string& default_plugin_
     for (auto& u : r.children("upstreams")) readUpstream(u, c);
     for (auto& s : r.children("services")) c.services.push_back(readService(s));
     r.finish();
-    if (c.services.empty()) document.problem(document.root(), "services: nothing to serve; name at least one");
+    if (c.services.empty())
+        document.problem(document.root(), "services: nothing to serve; name at least one");
     uniqueNames(document, c.engine.listeners, "listener", [](const auto& l) { return l.name; });
     uniqueNames(document, c.engine.upstreams, "upstream", [](const auto& u) { return u.name; });
     uniqueNames(document, c.services, "service", [](const auto& s) { return s.id; });

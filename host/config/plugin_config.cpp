@@ -8,8 +8,12 @@ namespace persona::host::config {
 
 namespace {
 
-std::string str(psn_str s) { return s.n == 0 ? std::string() : std::string(s.p, s.n); }
-psn_str view(const std::string& s) { return {s.data(), s.size()}; }
+std::string str(psn_str s) {
+    return s.n == 0 ? std::string() : std::string(s.p, s.n);
+}
+psn_str view(const std::string& s) {
+    return {s.data(), s.size()};
+}
 
 /// The node at a dotted path, without creating anything.
 YAML::Node at(const YAML::Node& root, const std::string& dotted) {
@@ -29,14 +33,22 @@ YAML::Node at(const YAML::Node& root, const std::string& dotted) {
 
 const char* expectedOf(psn_option_type type) {
     switch (type) {
-        case PSN_OPT_INT: return "a whole number";
-        case PSN_OPT_BOOL: return "true or false";
-        case PSN_OPT_DOUBLE: return "a number";
-        case PSN_OPT_DURATION: return "a duration such as 10s";
-        case PSN_OPT_SIZE: return "a size such as 10KiB";
-        case PSN_OPT_LIST: return "a list";
-        case PSN_OPT_MAP: return "a map from text to text";
-        default: return "a text";
+        case PSN_OPT_INT:
+            return "a whole number";
+        case PSN_OPT_BOOL:
+            return "true or false";
+        case PSN_OPT_DOUBLE:
+            return "a number";
+        case PSN_OPT_DURATION:
+            return "a duration such as 10s";
+        case PSN_OPT_SIZE:
+            return "a size such as 10KiB";
+        case PSN_OPT_LIST:
+            return "a list";
+        case PSN_OPT_MAP:
+            return "a map from text to text";
+        default:
+            return "a text";
     }
 }
 
@@ -56,37 +68,48 @@ std::string parseScalar(const psn_option& o, const std::string& text, PluginConf
     v.text = text;
     std::optional<std::int64_t> n;
     switch (o.type) {
-        case PSN_OPT_STRING: return "";
+        case PSN_OPT_STRING:
+            return "";
         case PSN_OPT_ENUM: {
             const auto choices = split(str(o.choices));
             if (std::find(choices.begin(), choices.end(), text) != choices.end()) return "";
             const auto meant = nearest(text, choices);
-            return "expected one of " + str(o.choices) + ", got \"" + text + "\"" + (meant.empty() ? "" : "; did you mean " + meant + "?");
+            return "expected one of " + str(o.choices) + ", got \"" + text + "\"" +
+                   (meant.empty() ? "" : "; did you mean " + meant + "?");
         }
         case PSN_OPT_BOOL:
             if (const auto b = parseBool(text)) n = *b ? 1 : 0;
             break;
-        case PSN_OPT_INT: n = parseInt(text); break;
-        case PSN_OPT_DURATION: n = parseDuration(text); break;
-        case PSN_OPT_SIZE: n = parseSize(text); break;
+        case PSN_OPT_INT:
+            n = parseInt(text);
+            break;
+        case PSN_OPT_DURATION:
+            n = parseDuration(text);
+            break;
+        case PSN_OPT_SIZE:
+            n = parseSize(text);
+            break;
         case PSN_OPT_DOUBLE:
             if (const auto d = parseDouble(text)) {
                 v.real = *d;
                 return "";
             }
             break;
-        default: break;
+        default:
+            break;
     }
     if (!n) return std::string("expected ") + expectedOf(o.type) + ", got \"" + text + "\"";
     if ((o.min != 0 || o.max != 0) && (*n < o.min || *n > o.max))
-        return text + " is out of range (" + std::to_string(o.min) + " to " + std::to_string(o.max) + ")";
+        return text + " is out of range (" + std::to_string(o.min) + " to " +
+               std::to_string(o.max) + ")";
     v.number = *n;
     v.real = static_cast<double>(*n);
     return "";
 }
 
-void unknownKeys(Document& d, const YAML::Node& node, const std::string& prefix, const std::string& path,
-                 const std::set<std::string>& names, const std::set<std::string>& groups, bool common) {
+void unknownKeys(Document& d, const YAML::Node& node, const std::string& prefix,
+                 const std::string& path, const std::set<std::string>& names,
+                 const std::set<std::string>& groups, bool common) {
     if (!node.IsDefined() || !node.IsMap()) return;
     for (const auto& entry : node) {
         const std::string name = prefix + entry.first.Scalar();
@@ -96,19 +119,24 @@ void unknownKeys(Document& d, const YAML::Node& node, const std::string& prefix,
             continue;
         }
         const auto meant = nearest(name, {names.begin(), names.end()});
-        d.problem(entry.first, path + ": unknown key '" + name + "'" + (common ? ": no plugin of this configuration has such an option" : "") +
-                                   (meant.empty() ? "" : "; did you mean '" + meant + "'?"));
+        d.problem(entry.first,
+                  path + ": unknown key '" + name + "'" +
+                      (common ? ": no plugin of this configuration has such an option" : "") +
+                      (meant.empty() ? "" : "; did you mean '" + meant + "'?"));
     }
 }
 
 std::set<std::string> groupsOf(const std::set<std::string>& names) {
     std::set<std::string> groups;
     for (const auto& n : names)
-        for (auto dot = n.find('.'); dot != std::string::npos; dot = n.find('.', dot + 1)) groups.insert(n.substr(0, dot));
+        for (auto dot = n.find('.'); dot != std::string::npos; dot = n.find('.', dot + 1))
+            groups.insert(n.substr(0, dot));
     return groups;
 }
 
-const PluginConfig& of(const psn_config* c) { return *reinterpret_cast<const PluginConfig*>(c); }
+const PluginConfig& of(const psn_config* c) {
+    return *reinterpret_cast<const PluginConfig*>(c);
+}
 const PluginConfig::Value* lookup(const psn_config* c, psn_str name) {
     return of(c).find({name.p, name.n});
 }
@@ -120,8 +148,9 @@ const PluginConfig::Value* PluginConfig::find(std::string_view name) const {
     return it == values_.end() ? nullptr : &it->second;
 }
 
-std::unique_ptr<PluginConfig> PluginConfig::read(Document& document, const psn_option* options, std::size_t count,
-                                                 const YAML::Node& own, const YAML::Node& common, const std::string& path,
+std::unique_ptr<PluginConfig> PluginConfig::read(Document& document, const psn_option* options,
+                                                 std::size_t count, const YAML::Node& own,
+                                                 const YAML::Node& common, const std::string& path,
                                                  std::set<std::string>& used_common) {
     auto out = std::make_unique<PluginConfig>();
     std::set<std::string> names;
@@ -142,25 +171,30 @@ std::unique_ptr<PluginConfig> PluginConfig::read(Document& document, const psn_o
         std::string shown;
         if (!v.set) {
             if ((o.flags & PSN_OPT_REQUIRED) != 0) {
-                document.problem(own, path + ": option '" + name + "' is missing and has no default (" + str(o.doc) + ")");
+                document.problem(own, path + ": option '" + name +
+                                          "' is missing and has no default (" + str(o.doc) + ")");
             } else if (o.type != PSN_OPT_LIST && o.type != PSN_OPT_MAP) {
                 shown = str(o.def);
                 if (const auto wrong = parseScalar(o, shown, v); !wrong.empty())
-                    document.problem(own, path + ": option '" + name + "': the plugin's own default is unusable: " + wrong);
+                    document.problem(own, path + ": option '" + name +
+                                              "': the plugin's own default is unusable: " + wrong);
             }
         } else if (o.type == PSN_OPT_LIST || o.type == PSN_OPT_MAP) {
             if (o.type == PSN_OPT_LIST ? !node.IsSequence() : !node.IsMap()) {
                 document.problem(node, shown_path + ": expected " + expectedOf(o.type));
             } else {
                 for (const auto& item : node) {
-                    const YAML::Node value = o.type == PSN_OPT_LIST ? YAML::Node(item) : YAML::Node(item.second);
+                    const YAML::Node value =
+                        o.type == PSN_OPT_LIST ? YAML::Node(item) : YAML::Node(item.second);
                     const std::string key = o.type == PSN_OPT_LIST ? "" : item.first.Scalar();
                     if (!value.IsScalar()) {
                         document.problem(value, shown_path + ": expected texts");
                         continue;
                     }
-                    if (const auto t = document.expand(value, shown_path)) v.items.emplace_back(key, *t);
-                    shown += (shown.empty() ? "" : ", ") + (key.empty() ? "" : key + ": ") + value.Scalar();
+                    if (const auto t = document.expand(value, shown_path))
+                        v.items.emplace_back(key, *t);
+                    shown += (shown.empty() ? "" : ", ") + (key.empty() ? "" : key + ": ") +
+                             value.Scalar();
                 }
             }
         } else if (!node.IsScalar()) {
@@ -170,7 +204,9 @@ std::unique_ptr<PluginConfig> PluginConfig::read(Document& document, const psn_o
             if (const auto wrong = parseScalar(o, *t, v); !wrong.empty())
                 document.problem(node, shown_path + ": " + wrong);
         }
-        document.note(path + "." + name, shown, v.set ? document.where(node, shown_path) : "default", (o.flags & PSN_OPT_SECRET) != 0);
+        document.note(path + "." + name, shown,
+                      v.set ? document.where(node, shown_path) : "default",
+                      (o.flags & PSN_OPT_SECRET) != 0);
         out->values_[name] = std::move(v);
     }
     unknownKeys(document, own, "", path, names, groupsOf(names), false);
@@ -187,30 +223,35 @@ const psn_config_api& configApi() {
         0,
         [](const psn_config* c, psn_str name, psn_str* out) -> psn_rc {
             const auto* v = lookup(c, name);
-            if (v == nullptr || (v->type != PSN_OPT_STRING && v->type != PSN_OPT_ENUM)) return PSN_NOT_FOUND;
+            if (v == nullptr || (v->type != PSN_OPT_STRING && v->type != PSN_OPT_ENUM))
+                return PSN_NOT_FOUND;
             *out = view(v->text);
             return PSN_OK;
         },
         [](const psn_config* c, psn_str name, std::int64_t* out) -> psn_rc {
             const auto* v = lookup(c, name);
-            if (v == nullptr || (v->type != PSN_OPT_INT && v->type != PSN_OPT_BOOL && v->type != PSN_OPT_DURATION && v->type != PSN_OPT_SIZE))
+            if (v == nullptr || (v->type != PSN_OPT_INT && v->type != PSN_OPT_BOOL &&
+                                 v->type != PSN_OPT_DURATION && v->type != PSN_OPT_SIZE))
                 return PSN_NOT_FOUND;
             *out = v->number;
             return PSN_OK;
         },
         [](const psn_config* c, psn_str name, double* out) -> psn_rc {
             const auto* v = lookup(c, name);
-            if (v == nullptr || (v->type != PSN_OPT_DOUBLE && v->type != PSN_OPT_INT)) return PSN_NOT_FOUND;
+            if (v == nullptr || (v->type != PSN_OPT_DOUBLE && v->type != PSN_OPT_INT))
+                return PSN_NOT_FOUND;
             *out = v->real;
             return PSN_OK;
         },
         [](const psn_config* c, psn_str name, std::uint32_t* out) -> psn_rc {
             const auto* v = lookup(c, name);
-            if (v == nullptr || (v->type != PSN_OPT_LIST && v->type != PSN_OPT_MAP)) return PSN_NOT_FOUND;
+            if (v == nullptr || (v->type != PSN_OPT_LIST && v->type != PSN_OPT_MAP))
+                return PSN_NOT_FOUND;
             *out = static_cast<std::uint32_t>(v->items.size());
             return PSN_OK;
         },
-        [](const psn_config* c, psn_str name, std::uint32_t i, psn_str* key, psn_str* value) -> psn_rc {
+        [](const psn_config* c, psn_str name, std::uint32_t i, psn_str* key,
+           psn_str* value) -> psn_rc {
             const auto* v = lookup(c, name);
             if (v == nullptr || i >= v->items.size()) return PSN_NOT_FOUND;
             if (key != nullptr) *key = view(v->items[i].first);

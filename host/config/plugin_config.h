@@ -25,10 +25,11 @@ class PluginConfig {
     };
     [[nodiscard]] const Value* find(std::string_view name) const;
 
-    /// Checks `own` (the plugin's `config:`) and `common` against the table. Keys of `common` that the
-    /// table declares are added to `used_common`. Problems go to the document.
-    static std::unique_ptr<PluginConfig> read(Document& document, const psn_option* options, std::size_t count,
-                                              const YAML::Node& own, const YAML::Node& common, const std::string& path,
+    /// Checks `own` (the plugin's `config:`) and `common` against the table. Keys of `common` that
+    /// the table declares are added to `used_common`. Problems go to the document.
+    static std::unique_ptr<PluginConfig> read(Document& document, const psn_option* options,
+                                              std::size_t count, const YAML::Node& own,
+                                              const YAML::Node& common, const std::string& path,
                                               std::set<std::string>& used_common);
 
   private:

@@ -40,7 +40,8 @@ void checkTree(Document& document, const YAML::Node& node, int depth) {
                 continue;
             }
             if (!seen.insert(entry.first.Scalar()).second)
-                document.problem(entry.first, "key '" + entry.first.Scalar() + "' stands twice in one map; remove one");
+                document.problem(entry.first, "key '" + entry.first.Scalar() +
+                                                  "' stands twice in one map; remove one");
             checkTree(document, entry.second, depth + 1);
         }
     } else if (node.IsSequence()) {
@@ -61,8 +62,8 @@ Document Document::fromText(const std::string& text, const std::string& name) {
         }
         checkTree(d, d.root_, 0);
     } catch (const YAML::Exception& e) {
-        d.problems_.push_back(name + ":" + std::to_string(e.mark.line + 1) + ":" + std::to_string(e.mark.column + 1) +
-                              ": not YAML: " + e.msg);
+        d.problems_.push_back(name + ":" + std::to_string(e.mark.line + 1) + ":" +
+                              std::to_string(e.mark.column + 1) + ": not YAML: " + e.msg);
         d.root_ = YAML::Node(YAML::NodeType::Map);
     }
     return d;
@@ -75,7 +76,8 @@ Document Document::load(const std::string& file) {
         Document d;
         d.file_ = file;
         d.root_ = YAML::Node(YAML::NodeType::Map);
-        d.problems_.push_back(file + ": cannot be read (it must exist, be readable, and have at most 1 MiB)");
+        d.problems_.push_back(
+            file + ": cannot be read (it must exist, be readable, and have at most 1 MiB)");
         return d;
     }
     return fromText(text, file);
@@ -86,7 +88,8 @@ void Document::problem(const YAML::Node& at, const std::string& text) {
 }
 
 std::string Document::where(const YAML::Node& at, const std::string& path) const {
-    if (const auto it = from_environment_.find(path); it != from_environment_.end()) return "environment " + it->second;
+    if (const auto it = from_environment_.find(path); it != from_environment_.end())
+        return "environment " + it->second;
     const auto mark = at ? at.Mark() : YAML::Mark::null_mark();
     if (mark.is_null() || mark.line < 0) return file_;
     return file_ + ":" + std::to_string(mark.line + 1) + ":" + std::to_string(mark.column + 1);
@@ -103,7 +106,8 @@ void Document::applyEnvironment(const std::vector<std::pair<std::string, std::st
                 keys.emplace_back();
                 ++i;
             } else {
-                keys.back().push_back(static_cast<char>(std::tolower(static_cast<unsigned char>(path[i]))));
+                keys.back().push_back(
+                    static_cast<char>(std::tolower(static_cast<unsigned char>(path[i]))));
             }
         }
         if (top_level.count(keys.front()) == 0) keys.insert(keys.begin(), "common");
@@ -113,7 +117,8 @@ void Document::applyEnvironment(const std::vector<std::pair<std::string, std::st
         for (std::size_t i = 0; i < keys.size(); ++i) {
             dotted += (i == 0 ? "" : ".") + keys[i];
             if (node.IsDefined() && !node.IsNull() && !node.IsMap()) {
-                problems_.push_back("environment " + name + ": '" + keys[i] + "' has no map above it in " + file_);
+                problems_.push_back("environment " + name + ": '" + keys[i] +
+                                    "' has no map above it in " + file_);
                 fits = false;
                 break;
             }
@@ -133,11 +138,13 @@ std::optional<std::string> Document::expand(const YAML::Node& scalar, const std:
         out.append(text, at, open == std::string::npos ? std::string::npos : open - at);
         if (open == std::string::npos) return out;
         const auto close = text.find('}', open);
-        const std::string inner = close == std::string::npos ? "" : text.substr(open + 2, close - open - 2);
+        const std::string inner =
+            close == std::string::npos ? "" : text.substr(open + 2, close - open - 2);
         if (inner.starts_with("env:")) {
             const char* value = std::getenv(inner.substr(4).c_str());
             if (value == nullptr) {
-                problems_.push_back(where(scalar, path) + ": " + path + ": environment variable " + inner.substr(4) + " is not set");
+                problems_.push_back(where(scalar, path) + ": " + path + ": environment variable " +
+                                    inner.substr(4) + " is not set");
                 return std::nullopt;
             }
             out += value;
@@ -145,13 +152,16 @@ std::optional<std::string> Document::expand(const YAML::Node& scalar, const std:
             bool ok = false;
             std::string content = readFile(inner.substr(5), ok);
             if (!ok) {
-                problems_.push_back(where(scalar, path) + ": " + path + ": file " + inner.substr(5) + " cannot be read");
+                problems_.push_back(where(scalar, path) + ": " + path + ": file " +
+                                    inner.substr(5) + " cannot be read");
                 return std::nullopt;
             }
-            while (!content.empty() && (content.back() == '\n' || content.back() == '\r')) content.pop_back();
+            while (!content.empty() && (content.back() == '\n' || content.back() == '\r'))
+                content.pop_back();
             out += content;
         } else {
-            problems_.push_back(where(scalar, path) + ": " + path + ": expected ${env:NAME} or ${file:PATH}, got ${" + inner);
+            problems_.push_back(where(scalar, path) + ": " + path +
+                                ": expected ${env:NAME} or ${file:PATH}, got ${" + inner);
             return std::nullopt;
         }
         at = close + 1;
@@ -172,7 +182,8 @@ bool MapReader::has(const std::string& key) const {
     return n.IsDefined() && !n.IsNull();
 }
 
-std::optional<std::pair<std::string, YAML::Node>> MapReader::scalar(const std::string& key, const char* expected) {
+std::optional<std::pair<std::string, YAML::Node>> MapReader::scalar(const std::string& key,
+                                                                    const char* expected) {
     known_.insert(key);
     if (!has(key)) return std::nullopt;
     const YAML::Node n = std::as_const(node_)[key];
@@ -187,7 +198,8 @@ std::optional<std::pair<std::string, YAML::Node>> MapReader::scalar(const std::s
 
 std::string MapReader::text(const std::string& key, const std::string& fallback, bool secret) {
     const auto s = scalar(key, "a text");
-    document_.note(sub(key), s ? s->first : fallback, s ? document_.where(s->second, sub(key)) : "default", secret);
+    document_.note(sub(key), s ? s->first : fallback,
+                   s ? document_.where(s->second, sub(key)) : "default", secret);
     return s ? s->first : fallback;
 }
 
@@ -200,14 +212,16 @@ std::string MapReader::required(const std::string& key) {
     return text(key, "");
 }
 
-std::string MapReader::choice(const std::string& key, const std::string& fallback, const std::vector<std::string>& choices) {
+std::string MapReader::choice(const std::string& key, const std::string& fallback,
+                              const std::vector<std::string>& choices) {
     const auto s = scalar(key, "a word");
     std::string value = s ? s->first : fallback;
     if (s && std::find(choices.begin(), choices.end(), value) == choices.end()) {
         std::string all;
         for (const auto& c : choices) all += (all.empty() ? "" : ", ") + c;
         const auto meant = nearest(value, choices);
-        document_.problem(s->second, sub(key) + ": expected one of " + all + ", got \"" + value + "\"" +
+        document_.problem(s->second, sub(key) + ": expected one of " + all + ", got \"" + value +
+                                         "\"" +
                                          (meant.empty() ? "" : "; did you mean " + meant + "?"));
         value = fallback;
     }
@@ -216,7 +230,8 @@ std::string MapReader::choice(const std::string& key, const std::string& fallbac
 }
 
 template <typename T, typename Parse>
-T MapReader::value(const std::string& key, T fallback, T min, T max, const char* expected, const std::string& shown, Parse parse) {
+T MapReader::value(const std::string& key, T fallback, T min, T max, const char* expected,
+                   const std::string& shown, Parse parse) {
     const auto s = scalar(key, expected);
     if (!s) {
         document_.note(sub(key), shown, "default", false);
@@ -224,25 +239,32 @@ T MapReader::value(const std::string& key, T fallback, T min, T max, const char*
     }
     const auto v = parse(s->first);
     if (!v) {
-        document_.problem(s->second, sub(key) + ": expected " + expected + ", got \"" + s->first + "\"");
+        document_.problem(s->second,
+                          sub(key) + ": expected " + expected + ", got \"" + s->first + "\"");
         return fallback;
     }
     if (static_cast<T>(*v) < min || static_cast<T>(*v) > max) {
-        document_.problem(s->second, sub(key) + ": " + s->first + " is out of range (" + std::to_string(min) + " to " + std::to_string(max) + ")");
+        document_.problem(s->second, sub(key) + ": " + s->first + " is out of range (" +
+                                         std::to_string(min) + " to " + std::to_string(max) + ")");
         return fallback;
     }
     document_.note(sub(key), s->first, document_.where(s->second, sub(key)), false);
     return static_cast<T>(*v);
 }
 
-std::int64_t MapReader::integer(const std::string& key, std::int64_t fallback, std::int64_t min, std::int64_t max) {
+std::int64_t MapReader::integer(const std::string& key, std::int64_t fallback, std::int64_t min,
+                                std::int64_t max) {
     return value(key, fallback, min, max, "a whole number", std::to_string(fallback), parseInt);
 }
-std::int64_t MapReader::duration(const std::string& key, std::int64_t fallback_ms, std::int64_t min_ms, std::int64_t max_ms) {
-    return value(key, fallback_ms, min_ms, max_ms, "a duration such as 30s or 250ms", std::to_string(fallback_ms) + "ms", parseDuration);
+std::int64_t MapReader::duration(const std::string& key, std::int64_t fallback_ms,
+                                 std::int64_t min_ms, std::int64_t max_ms) {
+    return value(key, fallback_ms, min_ms, max_ms, "a duration such as 30s or 250ms",
+                 std::to_string(fallback_ms) + "ms", parseDuration);
 }
-std::int64_t MapReader::size(const std::string& key, std::int64_t fallback, std::int64_t min, std::int64_t max) {
-    return value(key, fallback, min, max, "a size such as 10KiB", std::to_string(fallback) + "B", parseSize);
+std::int64_t MapReader::size(const std::string& key, std::int64_t fallback, std::int64_t min,
+                             std::int64_t max) {
+    return value(key, fallback, min, max, "a size such as 10KiB", std::to_string(fallback) + "B",
+                 parseSize);
 }
 
 bool MapReader::boolean(const std::string& key, bool fallback) {
@@ -252,9 +274,11 @@ bool MapReader::boolean(const std::string& key, bool fallback) {
         if (const auto parsed = parseBool(s->first))
             v = *parsed;
         else
-            document_.problem(s->second, sub(key) + ": expected true or false, got \"" + s->first + "\"");
+            document_.problem(s->second,
+                              sub(key) + ": expected true or false, got \"" + s->first + "\"");
     }
-    document_.note(sub(key), v ? "true" : "false", s ? document_.where(s->second, sub(key)) : "default", false);
+    document_.note(sub(key), v ? "true" : "false",
+                   s ? document_.where(s->second, sub(key)) : "default", false);
     return v;
 }
 
@@ -269,7 +293,8 @@ std::vector<std::string> MapReader::list(const std::string& key) {
     }
     for (const auto& item : n) {
         if (!item.IsScalar()) {
-            document_.problem(item, sub(key) + ": expected a text in the list, got " + kindOf(item));
+            document_.problem(item,
+                              sub(key) + ": expected a text in the list, got " + kindOf(item));
             continue;
         }
         if (const auto t = document_.expand(item, sub(key))) out.push_back(*t);
@@ -282,7 +307,8 @@ std::vector<std::string> MapReader::list(const std::string& key) {
 
 MapReader MapReader::child(const std::string& key) {
     known_.insert(key);
-    return MapReader(document_, has(key) ? YAML::Node(std::as_const(node_)[key]) : YAML::Node(), sub(key));
+    return MapReader(document_, has(key) ? YAML::Node(std::as_const(node_)[key]) : YAML::Node(),
+                     sub(key));
 }
 
 std::vector<MapReader> MapReader::children(const std::string& key) {
@@ -295,7 +321,8 @@ std::vector<MapReader> MapReader::children(const std::string& key) {
         return out;
     }
     std::size_t i = 0;
-    for (const auto& item : n) out.emplace_back(document_, YAML::Node(item), sub(key) + "[" + std::to_string(i++) + "]");
+    for (const auto& item : n)
+        out.emplace_back(document_, YAML::Node(item), sub(key) + "[" + std::to_string(i++) + "]");
     return out;
 }
 
@@ -309,7 +336,8 @@ std::vector<std::pair<std::string, MapReader>> MapReader::named(const std::strin
         return out;
     }
     for (const auto& entry : n)
-        out.emplace_back(entry.first.Scalar(), MapReader(document_, YAML::Node(entry.second), sub(key) + "." + entry.first.Scalar()));
+        out.emplace_back(entry.first.Scalar(), MapReader(document_, YAML::Node(entry.second),
+                                                         sub(key) + "." + entry.first.Scalar()));
     return out;
 }
 
@@ -325,8 +353,10 @@ void MapReader::finish() {
         const auto meant = nearest(entry.first.Scalar(), names);
         std::string all;
         for (const auto& n : names) all += (all.empty() ? "" : ", ") + n;
-        document_.problem(entry.first, "unknown key '" + entry.first.Scalar() + "'" + (path_.empty() ? "" : " in " + path_) +
-                                           ": expected one of " + all + (meant.empty() ? "" : "; did you mean '" + meant + "'?"));
+        document_.problem(entry.first,
+                          "unknown key '" + entry.first.Scalar() + "'" +
+                              (path_.empty() ? "" : " in " + path_) + ": expected one of " + all +
+                              (meant.empty() ? "" : "; did you mean '" + meant + "'?"));
     }
 }
 

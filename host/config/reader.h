@@ -35,7 +35,8 @@ class Document {
 
     /// `file:line:column: text`.
     void problem(const YAML::Node& at, const std::string& text);
-    void note(const std::string& path, const std::string& value, const std::string& origin, bool secret) {
+    void note(const std::string& path, const std::string& value, const std::string& origin,
+              bool secret) {
         effective_.push_back({path, value, origin, secret});
     }
     /// Where a node stands: "file:3:7", or the environment variable that set `path`.
@@ -57,15 +58,19 @@ class MapReader {
     MapReader(Document& document, YAML::Node node, std::string path);
     std::string text(const std::string& key, const std::string& fallback, bool secret = false);
     std::string required(const std::string& key);
-    std::string choice(const std::string& key, const std::string& fallback, const std::vector<std::string>& choices);
-    std::int64_t integer(const std::string& key, std::int64_t fallback, std::int64_t min, std::int64_t max);
+    std::string choice(const std::string& key, const std::string& fallback,
+                       const std::vector<std::string>& choices);
+    std::int64_t integer(const std::string& key, std::int64_t fallback, std::int64_t min,
+                         std::int64_t max);
     bool boolean(const std::string& key, bool fallback);
-    std::int64_t duration(const std::string& key, std::int64_t fallback_ms, std::int64_t min_ms, std::int64_t max_ms);
-    std::int64_t size(const std::string& key, std::int64_t fallback, std::int64_t min, std::int64_t max);
+    std::int64_t duration(const std::string& key, std::int64_t fallback_ms, std::int64_t min_ms,
+                          std::int64_t max_ms);
+    std::int64_t size(const std::string& key, std::int64_t fallback, std::int64_t min,
+                      std::int64_t max);
     std::vector<std::string> list(const std::string& key);
     /// Sub-maps: an empty one when absent.
     MapReader child(const std::string& key);
-    std::vector<MapReader> children(const std::string& key);           ///< sequence of maps
+    std::vector<MapReader> children(const std::string& key);  ///< sequence of maps
     std::vector<std::pair<std::string, MapReader>> named(const std::string& key);  ///< map of maps
     YAML::Node raw(const std::string& key);  ///< read elsewhere
     [[nodiscard]] bool has(const std::string& key) const;
@@ -75,10 +80,14 @@ class MapReader {
     void finish();
 
   private:
-    std::optional<std::pair<std::string, YAML::Node>> scalar(const std::string& key, const char* expected);
-    [[nodiscard]] std::string sub(const std::string& key) const { return path_.empty() ? key : path_ + "." + key; }
+    std::optional<std::pair<std::string, YAML::Node>> scalar(const std::string& key,
+                                                             const char* expected);
+    [[nodiscard]] std::string sub(const std::string& key) const {
+        return path_.empty() ? key : path_ + "." + key;
+    }
     template <typename T, typename Parse>
-    T value(const std::string& key, T fallback, T min, T max, const char* expected, const std::string& shown, Parse parse);
+    T value(const std::string& key, T fallback, T min, T max, const char* expected,
+            const std::string& shown, Parse parse);
     Document& document_;
     YAML::Node node_;
     std::string path_;

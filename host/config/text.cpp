@@ -34,7 +34,8 @@ std::size_t distance(std::string_view a, std::string_view b) {
         row[0] = i;
         for (std::size_t j = 1; j <= b.size(); ++j) {
             const std::size_t up = row[j];
-            row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+            row[j] =
+                std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
             diagonal = up;
         }
     }
@@ -44,26 +45,30 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::optional<std::int64_t> parseDuration(std::string_view text) {
-    static constexpr Unit kUnits[] = {{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
+    static constexpr Unit kUnits[] = {
+        {"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
     return withUnit(text, kUnits);
 }
 
 std::optional<std::int64_t> parseSize(std::string_view text) {
-    static constexpr Unit kUnits[] = {{"B", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
+    static constexpr Unit kUnits[] = {
+        {"B", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
     return withUnit(text, kUnits);
 }
 
 std::optional<std::int64_t> parseInt(std::string_view text) {
     std::int64_t n = 0;
     const auto r = std::from_chars(text.data(), text.data() + text.size(), n);
-    if (text.empty() || r.ec != std::errc{} || r.ptr != text.data() + text.size()) return std::nullopt;
+    if (text.empty() || r.ec != std::errc{} || r.ptr != text.data() + text.size())
+        return std::nullopt;
     return n;
 }
 
 std::optional<double> parseDouble(std::string_view text) {
     double n = 0;
     const auto r = std::from_chars(text.data(), text.data() + text.size(), n);
-    if (text.empty() || r.ec != std::errc{} || r.ptr != text.data() + text.size() || !std::isfinite(n))
+    if (text.empty() || r.ec != std::errc{} || r.ptr != text.data() + text.size() ||
+        !std::isfinite(n))
         return std::nullopt;
     return n;
 }

@@ -16,6 +16,7 @@ namespace persona::host::config {
 [[nodiscard]] std::optional<double> parseDouble(std::string_view text);
 [[nodiscard]] std::optional<bool> parseBool(std::string_view text);
 /// The candidate that `word` was probably meant to be, or empty.
-[[nodiscard]] std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+[[nodiscard]] std::string nearest(std::string_view word,
+                                  const std::vector<std::string>& candidates);
 
 }  // namespace persona::host::config

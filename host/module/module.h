@@ -36,13 +36,14 @@ struct Image {
 /// Stages, probes and loads plugin files. [control]
 class Store {
   public:
-    /// `probe_program`: re-executed as `PROGRAM --probe-plugin FILE`. `lowest_maturity`: stable, beta
-    /// or experimental.
+    /// `probe_program`: re-executed as `PROGRAM --probe-plugin FILE`. `lowest_maturity`: stable,
+    /// beta or experimental.
     Store(std::string state_dir, std::string probe_program, std::string lowest_maturity);
 
     /// The image of that file; equal content gives the same image. nullptr and `refusal` otherwise.
     /// `host` is passed to the plugin's init.
-    std::shared_ptr<const Image> load(const std::string& file, const psn_host& host, Refusal& refusal);
+    std::shared_ptr<const Image> load(const std::string& file, const psn_host& host,
+                                      Refusal& refusal);
     [[nodiscard]] std::vector<std::shared_ptr<const Image>> images() const;
     static constexpr std::size_t kWarnImages = 16, kMaxImages = 64;
 

@@ -21,9 +21,12 @@ namespace {
 
 constexpr int kProbeSeconds = 5;
 
-std::string sysError() { return std::strerror(errno); }
+std::string sysError() {
+    return std::strerror(errno);
+}
 
-bool refuse(Refusal& r, const std::string& step, const std::string& expected, const std::string& got, const std::string& hint) {
+bool refuse(Refusal& r, const std::string& step, const std::string& expected,
+            const std::string& got, const std::string& hint) {
     r.step = step;
     r.expected = expected;
     r.got = got;
@@ -81,19 +84,26 @@ bool hashAndCopy(int in, int out, std::string& hash) {
 std::string hintForLoad(const std::string& why) {
     if (why.find("undefined symbol") != std::string::npos)
         return "link the library that has the symbol into the plugin; the host exports nothing";
-    if (why.find("Operation not permitted") != std::string::npos || why.find("failed to map") != std::string::npos)
-        return "the state directory seems to be mounted noexec: choose another state_dir or remount it with exec";
-    if (why.find("invalid ELF") != std::string::npos || why.find("file too short") != std::string::npos)
+    if (why.find("Operation not permitted") != std::string::npos ||
+        why.find("failed to map") != std::string::npos)
+        return "the state directory seems to be mounted noexec: choose another state_dir or "
+               "remount it with exec";
+    if (why.find("invalid ELF") != std::string::npos ||
+        why.find("file too short") != std::string::npos)
         return "the file is not a shared object: build it as a MODULE library";
     return "see the message of the loader";
 }
 
-int rank(const std::string& maturity) { return maturity == "stable" ? 2 : maturity == "beta" ? 1 : 0; }
+int rank(const std::string& maturity) {
+    return maturity == "stable" ? 2 : maturity == "beta" ? 1 : 0;
+}
 
 }  // namespace
 
 Store::Store(std::string state_dir, std::string probe_program, std::string lowest_maturity)
-    : state_dir_(std::move(state_dir)), probe_program_(std::move(probe_program)), lowest_maturity_(std::move(lowest_maturity)) {}
+    : state_dir_(std::move(state_dir)),
+      probe_program_(std::move(probe_program)),
+      lowest_maturity_(std::move(lowest_maturity)) {}
 
 std::vector<std::shared_ptr<const Image>> Store::images() const {
     std::vector<std::shared_ptr<const Image>> out;
@@ -101,16 +111,19 @@ std::vector<std::shared_ptr<const Image>> Store::images() const {
     return out;
 }
 
-std::shared_ptr<const Image> Store::load(const std::string& file, const psn_host& host, Refusal& refusal) {
+std::shared_ptr<const Image> Store::load(const std::string& file, const psn_host& host,
+                                         Refusal& refusal) {
     refusal = {};
     refusal.file = file;
     auto image = std::make_shared<Image>();
     image->file = file;
     if (!stage(file, *image, refusal)) return nullptr;
     refusal.hash = image->hash;
-    if (const auto known = by_hash_.find(image->hash); known != by_hash_.end()) return known->second;
+    if (const auto known = by_hash_.find(image->hash); known != by_hash_.end())
+        return known->second;
     if (by_hash_.size() >= kMaxImages) {
-        refuse(refusal, "load", "fewer than 64 images in this process", "64", "images are never unmapped: restart the process");
+        refuse(refusal, "load", "fewer than 64 images in this process", "64",
+               "images are never unmapped: restart the process");
         return nullptr;
     }
     if (!probe(*image, refusal) || !open(*image, host, refusal)) return nullptr;
@@ -123,7 +136,7 @@ bool Store::stage(const std::string& file, Image& image, Refusal& r) {
     if (in.fd < 0) {
         const int e = errno;
         return refuse(r, "open", "a readable file", sysError(),
-                      e == EACCES ? "give this user the right to read it (chmod a+r)"
+                      e == EACCES  ? "give this user the right to read it (chmod a+r)"
                       : e == ELOOP ? "symbolic links are not followed: name the file itself"
                                    : "check the path and plugin_dir");
     }
@@ -132,15 +145,19 @@ bool Store::stage(const std::string& file, Image& image, Refusal& r) {
         return refuse(r, "open", "a regular file", "something else", "name a .so file");
     const std::string dir = state_dir_ + "/modules";
     if (!makeDirectories(dir))
-        return refuse(r, "stage", "a writable state directory", dir + ": " + sysError(), "make state_dir writable for this user, or choose another");
+        return refuse(r, "stage", "a writable state directory", dir + ": " + sysError(),
+                      "make state_dir writable for this user, or choose another");
     std::string temp = dir + "/.stage-XXXXXX";
     FdGuard out{::mkostemp(temp.data(), O_CLOEXEC)};
     if (out.fd < 0)
-        return refuse(r, "stage", "a writable state directory", dir + ": " + sysError(), "make state_dir writable for this user, or free space on it");
-    if (!hashAndCopy(in.fd, out.fd, image.hash) || ::fchmod(out.fd, 0500) != 0 || ::fsync(out.fd) != 0) {
+        return refuse(r, "stage", "a writable state directory", dir + ": " + sysError(),
+                      "make state_dir writable for this user, or free space on it");
+    if (!hashAndCopy(in.fd, out.fd, image.hash) || ::fchmod(out.fd, 0500) != 0 ||
+        ::fsync(out.fd) != 0) {
         const auto why = sysError();
         ::unlink(temp.c_str());
-        return refuse(r, "stage", "room for a copy in " + dir, why, "free space on the state directory");
+        return refuse(r, "stage", "room for a copy in " + dir, why,
+                      "free space on the state directory");
     }
     image.staged = dir + "/" + baseName(file) + "-" + image.hash.substr(0, 16) + ".so";
     if (::access(image.staged.c_str(), F_OK) == 0) {
@@ -148,7 +165,8 @@ bool Store::stage(const std::string& file, Image& image, Refusal& r) {
         FdGuard kept{::open(image.staged.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
         std::string hash;
         if (kept.fd < 0 || !hashAndCopy(kept.fd, -1, hash) || hash != image.hash)
-            return refuse(r, "stage", "the staged copy to have the hash in its name", image.staged + " has another", "delete that file");
+            return refuse(r, "stage", "the staged copy to have the hash in its name",
+                          image.staged + " has another", "delete that file");
         return true;
     }
     if (::rename(temp.c_str(), image.staged.c_str()) != 0) {
@@ -164,7 +182,8 @@ bool Store::probe(const Image& image, Refusal& r) {
     const std::string proof = image.staged + ".probed";
     if (::access(proof.c_str(), F_OK) == 0) return true;
     int pipe_fds[2];
-    if (::pipe2(pipe_fds, O_CLOEXEC) != 0) return refuse(r, "probe", "a pipe", sysError(), "raise the descriptor limit");
+    if (::pipe2(pipe_fds, O_CLOEXEC) != 0)
+        return refuse(r, "probe", "a pipe", sysError(), "raise the descriptor limit");
     const pid_t pid = ::fork();
     if (pid < 0) {
         ::close(pipe_fds[0]);
@@ -180,7 +199,8 @@ bool Store::probe(const Image& image, Refusal& r) {
         const rlimit memory{2ULL << 30, 2ULL << 30};
         ::setrlimit(RLIMIT_AS, &memory);
 #endif
-        ::execl(probe_program_.c_str(), probe_program_.c_str(), "--probe-plugin", image.staged.c_str(), nullptr);
+        ::execl(probe_program_.c_str(), probe_program_.c_str(), "--probe-plugin",
+                image.staged.c_str(), nullptr);
         ::_exit(127);
     }
     ::close(pipe_fds[1]);
@@ -189,7 +209,9 @@ bool Store::probe(const Image& image, Refusal& r) {
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(kProbeSeconds);
     bool timed_out = false;
     for (;;) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+                              until - std::chrono::steady_clock::now())
+                              .count();
         pollfd p{out.fd, POLLIN, 0};
         if (left <= 0 || ::poll(&p, 1, static_cast<int>(left)) == 0) {
             timed_out = true;
@@ -206,18 +228,32 @@ bool Store::probe(const Image& image, Refusal& r) {
     }
     while (!said.empty() && said.back() == '\n') said.pop_back();
     if (timed_out)
-        return refuse(r, "probe", "init to return within 5 s", "a hang", "init must not block or loop");
+        return refuse(r, "probe", "init to return within 5 s", "a hang",
+                      "init must not block or loop");
     if (WIFSIGNALED(status))
-        return refuse(r, "probe", "the plugin to load", std::string("a crash (") + ::strsignal(WTERMSIG(status)) + ") while it was loaded alone",
+        return refuse(r, "probe", "the plugin to load",
+                      std::string("a crash (") + ::strsignal(WTERMSIG(status)) +
+                          ") while it was loaded alone",
                       "look at its static constructors and init");
     switch (WEXITSTATUS(status)) {
-        case 0: break;
-        case 2: return refuse(r, "probe", "a loadable shared object", said, hintForLoad(said));
-        case 3: return refuse(r, "probe", "the function psn_plugin_entry_v1", said, "export it with PSN_EXPORT; is this a Persona plugin?");
-        case 4: return refuse(r, "handshake", "a table that fits this host", said, "");
-        case 5: return refuse(r, "init", "PSN_OK", said, "the plugin's own reason stands before");
-        case 6: return refuse(r, "init", "no exception across the border", said, "catch everything in the plugin; the SDK's wrapper does");
-        default: return refuse(r, "probe", "the probe to run", "exit status " + std::to_string(WEXITSTATUS(status)) + " " + said, "is persona-host itself still in its place?");
+        case 0:
+            break;
+        case 2:
+            return refuse(r, "probe", "a loadable shared object", said, hintForLoad(said));
+        case 3:
+            return refuse(r, "probe", "the function psn_plugin_entry_v1", said,
+                          "export it with PSN_EXPORT; is this a Persona plugin?");
+        case 4:
+            return refuse(r, "handshake", "a table that fits this host", said, "");
+        case 5:
+            return refuse(r, "init", "PSN_OK", said, "the plugin's own reason stands before");
+        case 6:
+            return refuse(r, "init", "no exception across the border", said,
+                          "catch everything in the plugin; the SDK's wrapper does");
+        default:
+            return refuse(r, "probe", "the probe to run",
+                          "exit status " + std::to_string(WEXITSTATUS(status)) + " " + said,
+                          "is persona-host itself still in its place?");
     }
     FdGuard mark{::open(proof.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
     return true;
@@ -225,7 +261,8 @@ bool Store::probe(const Image& image, Refusal& r) {
 
 bool Store::open(Image& image, const psn_host& host, Refusal& r) {
     if (::dlopen(image.staged.c_str(), RTLD_NOW | RTLD_NOLOAD) != nullptr)
-        return refuse(r, "load", "an image that is not mapped yet", "one that is", "two paths lead to one file: name it once");
+        return refuse(r, "load", "an image that is not mapped yet", "one that is",
+                      "two paths lead to one file: name it once");
     void* handle = ::dlopen(image.staged.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (handle == nullptr) {
         const char* why = ::dlerror();
@@ -234,19 +271,25 @@ bool Store::open(Image& image, const psn_host& host, Refusal& r) {
     }
     using Entry = const psn_plugin_entry* (*)();
     const auto entry = reinterpret_cast<Entry>(::dlsym(handle, "psn_plugin_entry_v1"));
-    if (entry == nullptr) return refuse(r, "load", "the function psn_plugin_entry_v1", "no such symbol", "export it with PSN_EXPORT");
+    if (entry == nullptr)
+        return refuse(r, "load", "the function psn_plugin_entry_v1", "no such symbol",
+                      "export it with PSN_EXPORT");
     image.entry = entry();
     if (!handshake(image.entry, r)) return false;
     if (!parseManifest(image.entry->manifest, image.manifest, r)) return false;
     if (rank(image.manifest.maturity) < rank(lowest_maturity_))
-        return refuse(r, "maturity", lowest_maturity_ + " or better", image.manifest.maturity, "set modules_maturity: " + image.manifest.maturity + " to allow it");
+        return refuse(r, "maturity", lowest_maturity_ + " or better", image.manifest.maturity,
+                      "set modules_maturity: " + image.manifest.maturity + " to allow it");
     const auto [it, fresh] = file_by_id_.emplace(image.manifest.id, image.file);
     if (!fresh && it->second != image.file)
-        return refuse(r, "id", "an id that no other plugin has", "'" + image.manifest.id + "', which " + it->second + " has too", "remove one of the two files from the configuration");
+        return refuse(r, "id", "an id that no other plugin has",
+                      "'" + image.manifest.id + "', which " + it->second + " has too",
+                      "remove one of the two files from the configuration");
     char text[512];
     psn_err err{text, sizeof text, 0};
     if (image.entry->init(&host, &err) != PSN_OK)
-        return refuse(r, "init", "PSN_OK", "a failure: " + std::string(text, err.len), "the plugin's own reason stands before");
+        return refuse(r, "init", "PSN_OK", "a failure: " + std::string(text, err.len),
+                      "the plugin's own reason stands before");
     return true;
 }
 

@@ -46,18 +46,25 @@ class Log::Sink {
     std::shared_ptr<spdlog::async_logger> logger;
 };
 
-Log::Log(const std::string& process, const std::string& level, const std::string& file, const std::string& format)
-    : level_(levelOf(level)), json_(format == "json"), process_(process), sink_(std::make_unique<Sink>()) {
+Log::Log(const std::string& process, const std::string& level, const std::string& file,
+         const std::string& format)
+    : level_(levelOf(level)),
+      json_(format == "json"),
+      process_(process),
+      sink_(std::make_unique<Sink>()) {
     sink_->pool = std::make_shared<spdlog::details::thread_pool>(kQueue, 1);
     spdlog::sink_ptr sink;
     if (file.empty())
         sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
     else
         sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file);
-    sink_->logger = std::make_shared<spdlog::async_logger>("persona", sink, sink_->pool, spdlog::async_overflow_policy::overrun_oldest);
+    sink_->logger = std::make_shared<spdlog::async_logger>(
+        "persona", sink, sink_->pool, spdlog::async_overflow_policy::overrun_oldest);
     sink_->logger->set_level(spdlog::level::trace);
     sink_->logger->flush_on(spdlog::level::warn);
-    sink_->logger->set_pattern(json_ ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ",%v})" : "%Y-%m-%dT%H:%M:%S.%eZ %v", spdlog::pattern_time_type::utc);
+    sink_->logger->set_pattern(
+        json_ ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ",%v})" : "%Y-%m-%dT%H:%M:%S.%eZ %v",
+        spdlog::pattern_time_type::utc);
 }
 
 Log::~Log() {
@@ -66,7 +73,9 @@ Log::~Log() {
     sink_->pool.reset();
 }
 
-void Log::setLevel(const std::string& level) { level_.store(levelOf(level)); }
+void Log::setLevel(const std::string& level) {
+    level_.store(levelOf(level));
+}
 
 void Log::write(unsigned level, std::string_view component, std::string_view message) {
     if (!enabled(level)) return;
@@ -74,7 +83,11 @@ void Log::write(unsigned level, std::string_view component, std::string_view mes
     const auto name = kNames[level < 5 ? level : 4];
     std::string line;
     if (json_) {
-        line.append("\"level\":\"").append(name).append("\",\"process\":\"").append(process_).append("\",\"component\":\"");
+        line.append("\"level\":\"")
+            .append(name)
+            .append("\",\"process\":\"")
+            .append(process_)
+            .append("\",\"component\":\"");
         appendEscaped(line, component, true);
         line.append("\",\"message\":\"");
         appendEscaped(line, message, true);
@@ -85,14 +98,20 @@ void Log::write(unsigned level, std::string_view component, std::string_view mes
         line.append("] ");
         appendEscaped(line, message, false);
     }
-    sink_->logger->log(level >= 3 ? spdlog::level::warn : spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
+    sink_->logger->log(level >= 3 ? spdlog::level::warn : spdlog::level::info,
+                       spdlog::string_view_t(line.data(), line.size()));
 }
 
-void Log::flush() { sink_->logger->flush(); }
-std::uint64_t Log::dropped() const { return sink_->pool->overrun_counter(); }
+void Log::flush() {
+    sink_->logger->flush();
+}
+std::uint64_t Log::dropped() const {
+    return sink_->pool->overrun_counter();
+}
 
 AccessLog::AccessLog(const std::string& file)
-    : fd_(file.empty() ? ::dup(1) : ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640)) {
+    : fd_(file.empty() ? ::dup(1)
+                       : ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640)) {
     if (fd_ < 0) throw std::system_error(errno, std::generic_category(), "access log " + file);
     thread_ = std::thread([this] { run(); });
 }
@@ -120,7 +139,8 @@ void AccessLog::run() {
     std::string out;
     std::unique_lock lock(mutex_);
     for (;;) {
-        // Woken by time, not by each line: a wake-up for every request would cost more than the line.
+        // Woken by time, not by each line: a wake-up for every request would cost more than the
+        // line.
         ready_.wait_for(lock, std::chrono::milliseconds(100), [this] { return stop_; });
         out.swap(buffer_);
         const bool last = stop_;

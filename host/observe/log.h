@@ -11,13 +11,17 @@
 
 namespace persona::host::observe {
 
-/// The process log: asynchronous, bounded; when the queue is full the oldest line goes and is counted.
+/// The process log: asynchronous, bounded; when the queue is full the oldest line goes and is
+/// counted.
 class Log {
   public:
     /// level: trace..error. file empty: stderr. format: text or json.
-    Log(const std::string& process, const std::string& level, const std::string& file, const std::string& format);
+    Log(const std::string& process, const std::string& level, const std::string& file,
+        const std::string& format);
     ~Log();
-    [[nodiscard]] bool enabled(unsigned level) const { return level >= level_.load(std::memory_order_relaxed); }
+    [[nodiscard]] bool enabled(unsigned level) const {
+        return level >= level_.load(std::memory_order_relaxed);
+    }
     void setLevel(const std::string& level);
     /// [any] level as psn.log/1. Control characters are escaped, cut at 4096 octets.
     void write(unsigned level, std::string_view component, std::string_view message);
@@ -32,8 +36,8 @@ class Log {
     std::unique_ptr<Sink> sink_;
 };
 
-/// Lines that come once a request: appended to a buffer, written by a thread of its own. A full buffer
-/// drops lines and counts them rather than stall a loop.
+/// Lines that come once a request: appended to a buffer, written by a thread of its own. A full
+/// buffer drops lines and counts them rather than stall a loop.
 class AccessLog {
   public:
     /// file empty: stdout.

@@ -24,7 +24,8 @@ namespace persona::host::observe {
 namespace {
 std::string promName(const std::string& name) {
     std::string out = "persona_";
-    for (const char c : name) out.push_back((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '_');
+    for (const char c : name)
+        out.push_back((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '_');
     return out;
 }
 }  // namespace
@@ -45,7 +46,9 @@ psn_metric& Metrics::declare(std::uint32_t kind, std::string_view name) {
     return m;
 }
 
-void Metrics::count(std::string_view name) { declare(PSN_METRIC_COUNTER, name).value.fetch_add(1, std::memory_order_relaxed); }
+void Metrics::count(std::string_view name) {
+    declare(PSN_METRIC_COUNTER, name).value.fetch_add(1, std::memory_order_relaxed);
+}
 
 std::string Metrics::prometheus() {
     const std::lock_guard lock(mutex_);
@@ -58,10 +61,13 @@ std::string Metrics::prometheus() {
             for (std::size_t i = 0; i <= psn_metric::kBounds.size(); ++i) {
                 total += m.buckets[i].load();
                 char bound[32] = "+Inf";
-                if (i < psn_metric::kBounds.size()) std::snprintf(bound, sizeof bound, "%g", psn_metric::kBounds[i]);
-                out += name + "_milliseconds_bucket{le=\"" + bound + "\"} " + std::to_string(total) + "\n";
+                if (i < psn_metric::kBounds.size())
+                    std::snprintf(bound, sizeof bound, "%g", psn_metric::kBounds[i]);
+                out += name + "_milliseconds_bucket{le=\"" + bound + "\"} " +
+                       std::to_string(total) + "\n";
             }
-            out += name + "_milliseconds_sum " + std::to_string(static_cast<double>(m.sum_us.load()) / 1000.0) + "\n";
+            out += name + "_milliseconds_sum " +
+                   std::to_string(static_cast<double>(m.sum_us.load()) / 1000.0) + "\n";
             out += name + "_milliseconds_count " + std::to_string(total) + "\n";
         } else {
             const bool counter = m.kind == PSN_METRIC_COUNTER;
@@ -77,10 +83,12 @@ std::string Metrics::startStatsd(const std::string& address) {
     std::string error;
     if (!net::parseSocketAddress(address, a, error)) return "statsd.address: " + error;
     fd_ = ::socket(a.family(), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd_ < 0 || ::connect(fd_, a.get(), a.size) != 0) return "statsd.address: " + address + " cannot be used";
+    if (fd_ < 0 || ::connect(fd_, a.get(), a.size) != 0)
+        return "statsd.address: " + address + " cannot be used";
     thread_ = std::thread([this] {
         while (!stop_.load()) {
-            for (int i = 0; i < 10 && !stop_.load(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+            for (int i = 0; i < 10 && !stop_.load(); ++i)
+                std::this_thread::sleep_for(std::chrono::milliseconds(100));
             sendAll();
         }
     });
@@ -92,7 +100,8 @@ void Metrics::sendAll() {
     std::string datagram;
     const auto add = [&](const std::string& line) {
         if (datagram.size() + line.size() + 1 > kMtu) {
-            [[maybe_unused]] const auto n = ::send(fd_, datagram.data(), datagram.size(), MSG_NOSIGNAL);
+            [[maybe_unused]] const auto n =
+                ::send(fd_, datagram.data(), datagram.size(), MSG_NOSIGNAL);
             datagram.clear();
         }
         if (!datagram.empty()) datagram.push_back('\n');
@@ -111,10 +120,13 @@ void Metrics::sendAll() {
             const auto shown = std::min<std::uint64_t>(fresh, psn_metric::kSamples);
             for (std::uint64_t i = 0; i < shown; ++i) {
                 char text[48];
-                std::snprintf(text, sizeof text, ":%.3f|ms", static_cast<double>(m->samples[(seen - 1 - i) % psn_metric::kSamples].load()));
+                std::snprintf(
+                    text, sizeof text, ":%.3f|ms",
+                    static_cast<double>(m->samples[(seen - 1 - i) % psn_metric::kSamples].load()));
                 std::string line = m->name + text;
                 if (fresh > shown) {
-                    std::snprintf(text, sizeof text, "|@%.6f", static_cast<double>(shown) / static_cast<double>(fresh));
+                    std::snprintf(text, sizeof text, "|@%.6f",
+                                  static_cast<double>(shown) / static_cast<double>(fresh));
                     line += text;
                 }
                 add(line);

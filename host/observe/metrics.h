@@ -16,19 +16,21 @@ struct psn_metric {
     std::uint32_t kind = 0;  ///< PSN_METRIC_*
     std::atomic<std::int64_t> value{0};
     // Timings: histogram for Prometheus, and the samples since the last statsd datagram.
-    static constexpr std::array<double, 12> kBounds{0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 1000, 5000};
+    static constexpr std::array<double, 12> kBounds{0.25, 0.5, 1,   2.5, 5,    10,
+                                                    25,   50,  100, 250, 1000, 5000};
     std::array<std::atomic<std::uint64_t>, 13> buckets{};
     std::atomic<std::uint64_t> sum_us{0}, samples_seen{0};
     static constexpr std::size_t kSamples = 64;
     std::array<std::atomic<float>, kSamples> samples{};
-    std::int64_t sent_value = 0;          ///< statsd thread
-    std::uint64_t sent_samples = 0;       ///< statsd thread
+    std::int64_t sent_value = 0;     ///< statsd thread
+    std::uint64_t sent_samples = 0;  ///< statsd thread
     void observe(double millis);
 };
 
 namespace persona::host::observe {
 
-/// All metrics of the process: Prometheus text on demand, statsd datagrams (< 1400 octets) once a second.
+/// All metrics of the process: Prometheus text on demand, statsd datagrams (< 1400 octets) once a
+/// second.
 class Metrics {
   public:
     Metrics() = default;

@@ -41,7 +41,8 @@ std::uint64_t sipHash(const std::array<std::uint64_t, 2>& key, std::string_view 
     return v0 ^ v1 ^ v2 ^ v3;
 }
 
-psn_counter_table* Counters::open(std::string_view name, const psn_counter_spec& spec, bool& replaced, std::string& error) {
+psn_counter_table* Counters::open(std::string_view name, const psn_counter_spec& spec,
+                                  bool& replaced, std::string& error) {
     replaced = false;
     if (name.empty() || name.size() > 128 || spec.slots < 64 || spec.slots > 16'777'216) {
         error = "a table needs a name of 1 to 128 octets and 64 to 16777216 slots";
@@ -50,7 +51,8 @@ psn_counter_table* Counters::open(std::string_view name, const psn_counter_spec&
     const std::lock_guard lock(mutex_);
     if (const auto it = by_name_.find(name); it != by_name_.end()) {
         const auto& had = it->second->spec();
-        if (had.slots == spec.slots && had.window_ms == spec.window_ms && had.ttl_ms == spec.ttl_ms) return it->second;
+        if (had.slots == spec.slots && had.window_ms == spec.window_ms && had.ttl_ms == spec.ttl_ms)
+            return it->second;
         replaced = true;
     }
     // The old table stays alive: a generation that drains may still use it.
@@ -61,7 +63,8 @@ psn_counter_table* Counters::open(std::string_view name, const psn_counter_spec&
 
 }  // namespace persona::host::tables
 
-/// A set is a few cache lines and held for nanoseconds: a spin lock beats a mutex and any lock-free scheme.
+/// A set is a few cache lines and held for nanoseconds: a spin lock beats a mutex and any lock-free
+/// scheme.
 class psn_counter_table::Guard {
   public:
     explicit Guard(Set& set) : set_(set) {
@@ -77,18 +80,24 @@ class psn_counter_table::Guard {
 };
 
 namespace {
-std::uint32_t toMs(std::int64_t ns) { return static_cast<std::uint32_t>(ns / 1'000'000); }
+std::uint32_t toMs(std::int64_t ns) {
+    return static_cast<std::uint32_t>(ns / 1'000'000);
+}
 }  // namespace
 
-psn_counter_table::psn_counter_table(const psn_counter_spec& spec, const std::array<std::uint64_t, 2>& secret)
-    : spec_(spec), secret_(secret), sets_(std::bit_ceil(static_cast<std::size_t>(spec.slots)) / kWays) {}
+psn_counter_table::psn_counter_table(const psn_counter_spec& spec,
+                                     const std::array<std::uint64_t, 2>& secret)
+    : spec_(spec),
+      secret_(secret),
+      sets_(std::bit_ceil(static_cast<std::size_t>(spec.slots)) / kWays) {}
 
 std::uint64_t psn_counter_table::hash(std::string_view key) const {
     const auto h = persona::host::tables::sipHash(secret_, key);
     return h == 0 ? 1 : h;
 }
 
-psn_counter_table::Slot* psn_counter_table::find(Set& set, std::uint64_t tag, std::uint32_t now_ms) {
+psn_counter_table::Slot* psn_counter_table::find(Set& set, std::uint64_t tag,
+                                                 std::uint32_t now_ms) {
     for (auto& s : set.slots)
         if (s.tag == tag) {
             if (spec_.ttl_ms != 0 && now_ms - s.touched_ms > spec_.ttl_ms) {
@@ -100,7 +109,8 @@ psn_counter_table::Slot* psn_counter_table::find(Set& set, std::uint64_t tag, st
     return nullptr;
 }
 
-psn_counter_table::Slot& psn_counter_table::claim(Set& set, std::uint64_t tag, std::uint32_t now_ms) {
+psn_counter_table::Slot& psn_counter_table::claim(Set& set, std::uint64_t tag,
+                                                  std::uint32_t now_ms) {
     if (auto* s = find(set, tag, now_ms)) return *s;
     Slot* victim = &set.slots[0];
     for (auto& s : set.slots) {
@@ -131,11 +141,13 @@ void psn_counter_table::roll(Slot& s, std::uint32_t now_ms) const {
 
 std::uint64_t psn_counter_table::estimate(const Slot& s, std::uint32_t now_ms) const {
     if (spec_.window_ms == 0) return s.current;
-    const std::uint64_t left = spec_.window_ms - std::min(spec_.window_ms, now_ms - s.window_start_ms);
+    const std::uint64_t left =
+        spec_.window_ms - std::min(spec_.window_ms, now_ms - s.window_start_ms);
     return s.current + s.previous * left / spec_.window_ms;
 }
 
-psn_rc psn_counter_table::add(std::string_view key, std::uint32_t delta, std::int64_t now_ns, psn_counter_value* out) {
+psn_rc psn_counter_table::add(std::string_view key, std::uint32_t delta, std::int64_t now_ns,
+                              psn_counter_value* out) {
     if (key.empty() || key.size() > 256) return PSN_INVALID;
     const auto tag = hash(key);
     const auto now = toMs(now_ns);

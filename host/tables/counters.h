@@ -17,7 +17,8 @@
 struct psn_counter_table {
   public:
     psn_counter_table(const psn_counter_spec& spec, const std::array<std::uint64_t, 2>& secret);
-    psn_rc add(std::string_view key, std::uint32_t delta, std::int64_t now_ns, psn_counter_value* out);
+    psn_rc add(std::string_view key, std::uint32_t delta, std::int64_t now_ns,
+               psn_counter_value* out);
     psn_rc get(std::string_view key, std::int64_t now_ns, psn_counter_value* out);
     psn_rc setFlag(std::string_view key, std::uint32_t flag, std::int64_t now_ns);
     psn_rc erase(std::string_view key);
@@ -58,7 +59,8 @@ class Counters {
   public:
     explicit Counters(std::array<std::uint64_t, 2> secret) : secret_(secret) {}
     /// `replaced`: a table of another shape stood under that name and was put aside.
-    psn_counter_table* open(std::string_view name, const psn_counter_spec& spec, bool& replaced, std::string& error);
+    psn_counter_table* open(std::string_view name, const psn_counter_spec& spec, bool& replaced,
+                            std::string& error);
 
   private:
     std::array<std::uint64_t, 2> secret_;

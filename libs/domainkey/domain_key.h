@@ -14,11 +14,12 @@ struct DomainKey {
     std::int64_t created_ms = 0;
 };
 
-/// Loads the key from `file` (PEM), or makes it there on first start (mode 0600), and writes its public
-/// half to `public_file` (mode 0644, replaced atomically). Refuses a file that others can read. Errors
-/// name the file and the remedy. May block; [control].
-[[nodiscard]] Result<DomainKey> loadOrCreate(const std::string& file, const std::string& public_file, protocol::Algorithm algorithm,
-                                             std::int64_t now_ms);
+/// Loads the key from `file` (PEM), or makes it there on first start (mode 0600), and writes its
+/// public half to `public_file` (mode 0644, replaced atomically). Refuses a file that others can
+/// read. Errors name the file and the remedy. May block; [control].
+[[nodiscard]] Result<DomainKey> loadOrCreate(const std::string& file,
+                                             const std::string& public_file,
+                                             protocol::Algorithm algorithm, std::int64_t now_ms);
 
 /// The public half as other roles read it.
 struct PublicHalf {

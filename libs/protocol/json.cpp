@@ -22,20 +22,32 @@ class JsonParser {
         while (p_ != end_ && (*p_ == ' ' || *p_ == '\t' || *p_ == '\n' || *p_ == '\r')) ++p_;
     }
     bool literal(std::string_view word) {
-        if (static_cast<std::size_t>(end_ - p_) < word.size() || std::string_view(p_, word.size()) != word) return false;
+        if (static_cast<std::size_t>(end_ - p_) < word.size() ||
+            std::string_view(p_, word.size()) != word)
+            return false;
         p_ += word.size();
         return true;
     }
     bool value(Json& out, int depth) {
         if (p_ == end_) return false;
         switch (*p_) {
-            case '{': return depth <= kMaxDepth && object(out, depth);
-            case '[': return depth <= kMaxDepth && array(out, depth);
-            case '"': out.type_ = Json::Type::String; return string(out.text_);
-            case 't': out = Json(true); return literal("true");
-            case 'f': out = Json(false); return literal("false");
-            case 'n': return literal("null");
-            default: return number(out);
+            case '{':
+                return depth <= kMaxDepth && object(out, depth);
+            case '[':
+                return depth <= kMaxDepth && array(out, depth);
+            case '"':
+                out.type_ = Json::Type::String;
+                return string(out.text_);
+            case 't':
+                out = Json(true);
+                return literal("true");
+            case 'f':
+                out = Json(false);
+                return literal("false");
+            case 'n':
+                return literal("null");
+            default:
+                return number(out);
         }
     }
     bool object(Json& out, int depth) {
@@ -101,7 +113,8 @@ class JsonParser {
         }
         out.type_ = Json::Type::Number;
         const auto r = std::from_chars(start, p_, out.number_);
-        // A number beyond the range of a double is kept as infinity: no rule accepts it as a time or size.
+        // A number beyond the range of a double is kept as infinity: no rule accepts it as a time
+        // or size.
         if (r.ec == std::errc::result_out_of_range) out.number_ = HUGE_VAL;
         return true;
     }
@@ -132,16 +145,34 @@ class JsonParser {
     bool escape(std::string& out) {
         if (p_ == end_) return false;
         switch (*p_++) {
-            case '"': out.push_back('"'); return true;
-            case '\\': out.push_back('\\'); return true;
-            case '/': out.push_back('/'); return true;
-            case 'b': out.push_back('\b'); return true;
-            case 'f': out.push_back('\f'); return true;
-            case 'n': out.push_back('\n'); return true;
-            case 'r': out.push_back('\r'); return true;
-            case 't': out.push_back('\t'); return true;
-            case 'u': break;
-            default: return false;
+            case '"':
+                out.push_back('"');
+                return true;
+            case '\\':
+                out.push_back('\\');
+                return true;
+            case '/':
+                out.push_back('/');
+                return true;
+            case 'b':
+                out.push_back('\b');
+                return true;
+            case 'f':
+                out.push_back('\f');
+                return true;
+            case 'n':
+                out.push_back('\n');
+                return true;
+            case 'r':
+                out.push_back('\r');
+                return true;
+            case 't':
+                out.push_back('\t');
+                return true;
+            case 'u':
+                break;
+            default:
+                return false;
         }
         std::uint32_t c = 0, low = 0;
         if (!hex4(c)) return false;
@@ -184,7 +215,10 @@ class JsonParser {
         ++p_;
         for (;;) {
             const char* from = p_;
-            while (p_ != end_ && *p_ != '"' && *p_ != '\\' && static_cast<unsigned char>(*p_) >= 0x20 && static_cast<unsigned char>(*p_) < 0x80) ++p_;
+            while (p_ != end_ && *p_ != '"' && *p_ != '\\' &&
+                   static_cast<unsigned char>(*p_) >= 0x20 &&
+                   static_cast<unsigned char>(*p_) < 0x80)
+                ++p_;
             out.append(from, p_);
             if (p_ == end_) return false;
             if (*p_ == '"') return ++p_, true;
@@ -245,13 +279,21 @@ void appendJsonString(std::string& out, std::string_view text) {
 
 void Json::dumpTo(std::string& out) const {
     switch (type_) {
-        case Type::Null: out += "null"; break;
-        case Type::Bool: out += bool_ ? "true" : "false"; break;
-        case Type::String: appendJsonString(out, text_); break;
+        case Type::Null:
+            out += "null";
+            break;
+        case Type::Bool:
+            out += bool_ ? "true" : "false";
+            break;
+        case Type::String:
+            appendJsonString(out, text_);
+            break;
         case Type::Number: {
             std::array<char, 40> text{};
-            const bool whole = std::abs(number_) < 9007199254740992.0 && number_ == std::floor(number_);
-            const auto r = whole ? std::to_chars(text.data(), text.data() + text.size(), static_cast<std::int64_t>(number_))
+            const bool whole =
+                std::abs(number_) < 9007199254740992.0 && number_ == std::floor(number_);
+            const auto r = whole ? std::to_chars(text.data(), text.data() + text.size(),
+                                                 static_cast<std::int64_t>(number_))
                                  : std::to_chars(text.data(), text.data() + text.size(), number_);
             if (std::isfinite(number_))
                 out.append(text.data(), r.ptr);
@@ -291,11 +333,16 @@ std::string Json::dump() const {
 bool Json::operator==(const Json& o) const {
     if (type_ != o.type_) return false;
     switch (type_) {
-        case Type::Null: return true;
-        case Type::Bool: return bool_ == o.bool_;
-        case Type::Number: return number_ == o.number_;
-        case Type::String: return text_ == o.text_;
-        case Type::Array: return items_ == o.items_;
+        case Type::Null:
+            return true;
+        case Type::Bool:
+            return bool_ == o.bool_;
+        case Type::Number:
+            return number_ == o.number_;
+        case Type::String:
+            return text_ == o.text_;
+        case Type::Array:
+            return items_ == o.items_;
         case Type::Object: {
             if (members_.size() != o.members_.size()) return false;
             for (const auto& m : members_) {

@@ -16,16 +16,24 @@ class Json {
     using Member = std::pair<std::string, Json>;
 
     Json() = default;
-    Json(bool b) : type_(Type::Bool), bool_(b) {}                                  // NOLINT
+    Json(bool b) : type_(Type::Bool), bool_(b) {}                                   // NOLINT
     Json(std::int64_t n) : type_(Type::Number), number_(static_cast<double>(n)) {}  // NOLINT
-    Json(double n) : type_(Type::Number), number_(n) {}                            // NOLINT
-    Json(std::string s) : type_(Type::String), text_(std::move(s)) {}              // NOLINT
-    Json(const char* s) : Json(std::string(s)) {}                                  // NOLINT
-    static Json object() { Json j; j.type_ = Type::Object; return j; }
-    static Json array() { Json j; j.type_ = Type::Array; return j; }
+    Json(double n) : type_(Type::Number), number_(n) {}                             // NOLINT
+    Json(std::string s) : type_(Type::String), text_(std::move(s)) {}               // NOLINT
+    Json(const char* s) : Json(std::string(s)) {}                                   // NOLINT
+    static Json object() {
+        Json j;
+        j.type_ = Type::Object;
+        return j;
+    }
+    static Json array() {
+        Json j;
+        j.type_ = Type::Array;
+        return j;
+    }
 
-    /// Strict (rules JSON-1 to JSON-3): UTF-8 without byte order mark, RFC 8259, no duplicate members,
-    /// no lone surrogates, at most 32 levels. Empty: not so.
+    /// Strict (rules JSON-1 to JSON-3): UTF-8 without byte order mark, RFC 8259, no duplicate
+    /// members, no lone surrogates, at most 32 levels. Empty: not so.
     static std::optional<Json> parse(std::string_view text);
 
     [[nodiscard]] Type type() const { return type_; }

@@ -6,14 +6,19 @@ namespace persona::protocol {
 
 namespace {
 
-bool isAlnum(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool isAlnum(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 
 bool isLocalPart(std::string_view local) {
-    if (local.empty() || local.size() > 64 || local.front() == '.' || local.back() == '.') return false;
+    if (local.empty() || local.size() > 64 || local.front() == '.' || local.back() == '.')
+        return false;
     for (std::size_t i = 0; i < local.size(); ++i) {
         const char c = local[i];
         if (c == '.' && local[i - 1] == '.') return false;
-        if (c != '.' && !isAlnum(c) && std::string_view("_!#$%&'*+/=?^`{|}~-").find(c) == std::string_view::npos) return false;
+        if (c != '.' && !isAlnum(c) &&
+            std::string_view("_!#$%&'*+/=?^`{|}~-").find(c) == std::string_view::npos)
+            return false;
     }
     return true;
 }
@@ -25,13 +30,18 @@ struct Origin {
 bool isAudienceHost(std::string_view host) {
     if (host.empty()) return false;
     if (host.front() == '[')
-        return host.back() == ']' && host.size() > 3 && std::all_of(host.begin() + 1, host.end() - 1, [](char c) {
-                   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':' || c == '.';
+        return host.back() == ']' && host.size() > 3 &&
+               std::all_of(host.begin() + 1, host.end() - 1, [](char c) {
+                   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ||
+                          (c >= 'A' && c <= 'F') || c == ':' || c == '.';
                });
-    return std::all_of(host.begin(), host.end(), [](char c) { return isAlnum(c) || c == '.' || c == '-'; });
+    return std::all_of(host.begin(), host.end(),
+                       [](char c) { return isAlnum(c) || c == '.' || c == '-'; });
 }
 
-std::string defaultPort(std::string_view scheme) { return scheme == "https" ? "443" : "80"; }
+std::string defaultPort(std::string_view scheme) {
+    return scheme == "https" ? "443" : "80";
+}
 
 /// host[:port]; false when there is no such form.
 bool splitHostPort(std::string_view text, std::string& host, std::string& port) {
@@ -54,7 +64,9 @@ bool splitHostPort(std::string_view text, std::string& host, std::string& port) 
 
 std::string_view schemeOf(std::string_view lower) {
     for (const std::string_view s : {"http", "https", "app"})
-        if (lower.size() >= s.size() + 3 && lower.starts_with(s) && lower.substr(s.size(), 3) == "://") return s;
+        if (lower.size() >= s.size() + 3 && lower.starts_with(s) &&
+            lower.substr(s.size(), 3) == "://")
+            return s;
     return {};
 }
 
@@ -63,7 +75,8 @@ bool parseWanted(std::string_view text, Origin& out) {
     if (scheme.empty()) return false;
     const auto rest = text.substr(scheme.size() + 3);
     for (const char c : rest)
-        if ((c >= 'A' && c <= 'Z') || c == '/' || c == '\\' || c == '@' || c == '?' || c == '#') return false;
+        if ((c >= 'A' && c <= 'Z') || c == '/' || c == '\\' || c == '@' || c == '?' || c == '#')
+            return false;
     out.scheme = scheme;
     if (!splitHostPort(rest, out.host, out.port) || !isAudienceHost(out.host)) return false;
     if (rest.ends_with(':')) return false;
@@ -87,7 +100,8 @@ bool isHostName(std::string_view text) {
     for (std::string_view rest = text;;) {
         const auto dot = rest.find('.');
         const auto label = rest.substr(0, dot);
-        if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') return false;
+        if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-')
+            return false;
         for (const char c : label)
             if (!isAlnum(c) && c != '-') return false;
         ++labels;
@@ -96,7 +110,8 @@ bool isHostName(std::string_view text) {
         rest.remove_prefix(dot + 1);
     }
     if (labels < 2) return false;
-    if (std::all_of(last.begin(), last.end(), [](char c) { return c >= '0' && c <= '9'; })) return false;
+    if (std::all_of(last.begin(), last.end(), [](char c) { return c >= '0' && c <= '9'; }))
+        return false;
     return !(last.size() >= 2 && last[0] == '0' && (last[1] == 'x' || last[1] == 'X'));
 }
 
@@ -105,7 +120,8 @@ std::optional<std::string> emailDomain(std::string_view a) {
     for (const char c : a)
         if (c < 0x21 || c > 0x7e) return std::nullopt;
     const auto at = a.find('@');
-    if (at == std::string_view::npos || a.find('@', at + 1) != std::string_view::npos) return std::nullopt;
+    if (at == std::string_view::npos || a.find('@', at + 1) != std::string_view::npos)
+        return std::nullopt;
     auto domain = toLower(a.substr(at + 1));
     if (!isLocalPart(a.substr(0, at)) || !isHostName(domain)) return std::nullopt;
     return domain;

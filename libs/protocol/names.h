@@ -14,8 +14,9 @@ namespace persona::protocol {
 /// EMAIL-1 to EMAIL-4. The domain in lower case when the address is valid.
 [[nodiscard]] std::optional<std::string> emailDomain(std::string_view address);
 
-/// AUD-1 to AUD-3. Empty: the audience that the site gave fits the one in the assertion. Else the part
-/// after "audience mismatch: ".
-[[nodiscard]] std::string compareAudience(std::string_view asserted, std::string_view given, bool v2);
+/// AUD-1 to AUD-3. Empty: the audience that the site gave fits the one in the assertion. Else the
+/// part after "audience mismatch: ".
+[[nodiscard]] std::string compareAudience(std::string_view asserted, std::string_view given,
+                                          bool v2);
 
 }  // namespace persona::protocol

@@ -14,8 +14,8 @@ struct Error {
 template <typename T>
 class Result {
   public:
-    Result(T value) : value_(std::move(value)) {}                  // NOLINT: conversion is the point
-    Result(Error error) : error_(std::move(error.text)) {}         // NOLINT
+    Result(T value) : value_(std::move(value)) {}           // NOLINT: conversion is the point
+    Result(Error error) : error_(std::move(error.text)) {}  // NOLINT
     [[nodiscard]] bool ok() const { return value_.has_value(); }
     explicit operator bool() const { return ok(); }
     [[nodiscard]] const T& operator*() const { return *value_; }

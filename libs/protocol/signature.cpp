@@ -25,7 +25,8 @@ const EVP_MD* sha1() {
     return kMd;
 }
 
-bool digestVerify(EVP_PKEY* key, const EVP_MD* md, std::string_view message, std::string_view signature) {
+bool digestVerify(EVP_PKEY* key, const EVP_MD* md, std::string_view message,
+                  std::string_view signature) {
     // One context for each thread: setting one up anew costs more than resetting it.
     struct Context {
         EVP_MD_CTX* ctx = EVP_MD_CTX_new();
@@ -33,9 +34,11 @@ bool digestVerify(EVP_PKEY* key, const EVP_MD* md, std::string_view message, std
     };
     thread_local Context context;
     EVP_MD_CTX_reset(context.ctx);
-    const bool good = EVP_DigestVerifyInit(context.ctx, nullptr, md, nullptr, key) == 1 &&
-                      EVP_DigestVerify(context.ctx, reinterpret_cast<const unsigned char*>(signature.data()), signature.size(),
-                                       reinterpret_cast<const unsigned char*>(message.data()), message.size()) == 1;
+    const bool good =
+        EVP_DigestVerifyInit(context.ctx, nullptr, md, nullptr, key) == 1 &&
+        EVP_DigestVerify(context.ctx, reinterpret_cast<const unsigned char*>(signature.data()),
+                         signature.size(), reinterpret_cast<const unsigned char*>(message.data()),
+                         message.size()) == 1;
     ERR_clear_error();
     return good;
 }
@@ -46,7 +49,9 @@ std::string rangeCheckedDer(std::string_view signature, std::size_t width, const
     padded.append(signature);
     const Bn r = detail::bnFromOctets(std::string_view(padded).substr(0, width));
     const Bn s = detail::bnFromOctets(std::string_view(padded).substr(width));
-    if (BN_is_zero(r.get()) || BN_is_zero(s.get()) || BN_cmp(r.get(), order) >= 0 || BN_cmp(s.get(), order) >= 0) return "";
+    if (BN_is_zero(r.get()) || BN_is_zero(s.get()) || BN_cmp(r.get(), order) >= 0 ||
+        BN_cmp(s.get(), order) >= 0)
+        return "";
     return detail::derFromPair(r.get(), s.get());
 }
 
@@ -74,7 +79,9 @@ Result<Algorithm> algorithmOf(EVP_PKEY* key) {
     if (EVP_PKEY_is_a(key, "DSA") && bits == 2048) return Algorithm::DS256;
     std::array<char, 64> group{};
     std::size_t n = 0;
-    if (EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_group_name(key, group.data(), group.size(), &n) == 1 && std::string_view(group.data(), n) == "prime256v1")
+    if (EVP_PKEY_is_a(key, "EC") &&
+        EVP_PKEY_get_group_name(key, group.data(), group.size(), &n) == 1 &&
+        std::string_view(group.data(), n) == "prime256v1")
         return Algorithm::ES256;
     if (EVP_PKEY_is_a(key, "ED25519")) return Algorithm::Ed25519;
     return Error{"the key is none of RSA 2048, RSA 1024, DSA 1024, DSA 2048, P-256, Ed25519"};
@@ -93,8 +100,11 @@ EVP_PKEY* generateDsa(const detail::Group& group) {
     if (!ok) return nullptr;
     const auto size = [](const BIGNUM* n) { return static_cast<std::size_t>(BN_num_bytes(n)); };
     std::array<std::string, 5> octets;
-    const std::array<const BIGNUM*, 5> numbers{group.p.get(), group.q.get(), group.g.get(), y.get(), x.get()};
-    static constexpr std::array<const char*, 5> kNames{OSSL_PKEY_PARAM_FFC_P, OSSL_PKEY_PARAM_FFC_Q, OSSL_PKEY_PARAM_FFC_G, OSSL_PKEY_PARAM_PUB_KEY, OSSL_PKEY_PARAM_PRIV_KEY};
+    const std::array<const BIGNUM*, 5> numbers{group.p.get(), group.q.get(), group.g.get(), y.get(),
+                                               x.get()};
+    static constexpr std::array<const char*, 5> kNames{
+        OSSL_PKEY_PARAM_FFC_P, OSSL_PKEY_PARAM_FFC_Q, OSSL_PKEY_PARAM_FFC_G,
+        OSSL_PKEY_PARAM_PUB_KEY, OSSL_PKEY_PARAM_PRIV_KEY};
     std::array<OSSL_PARAM, 6> params;
     for (std::size_t i = 0; i < 5; ++i) {
         octets[i].resize(size(numbers[i]));
@@ -104,7 +114,9 @@ EVP_PKEY* generateDsa(const detail::Group& group) {
     }
     params[5] = OSSL_PARAM_construct_end();
     EVP_PKEY_CTX* pctx = EVP_PKEY_CTX_new_from_name(nullptr, "DSA", nullptr);
-    if (EVP_PKEY_fromdata_init(pctx) != 1 || EVP_PKEY_fromdata(pctx, &key, EVP_PKEY_KEYPAIR, params.data()) != 1) key = nullptr;
+    if (EVP_PKEY_fromdata_init(pctx) != 1 ||
+        EVP_PKEY_fromdata(pctx, &key, EVP_PKEY_KEYPAIR, params.data()) != 1)
+        key = nullptr;
     EVP_PKEY_CTX_free(pctx);
     OPENSSL_cleanse(octets[4].data(), octets[4].size());
     return key;
@@ -121,7 +133,8 @@ PublicKey::Verdict PublicKey::verify(std::string_view message, std::string_view 
         case Algorithm::RS256: {
             const auto size = static_cast<std::size_t>(EVP_PKEY_get_size(key_.get()));
             if (signature.size() > size) return Verdict::Bad;
-            if (signature.size() == size) return result(digestVerify(key_.get(), sha256(), message, signature));
+            if (signature.size() == size)
+                return result(digestVerify(key_.get(), sha256(), message, signature));
             std::string padded(size - signature.size(), '\0');
             padded.append(signature);
             return result(digestVerify(key_.get(), sha256(), message, padded));
@@ -131,8 +144,10 @@ PublicKey::Verdict PublicKey::verify(std::string_view message, std::string_view 
             const bool small = algorithm_ == Algorithm::DS128;
             const std::size_t width = small ? 20 : 32;
             if (signature.size() > 2 * width) return Verdict::Malformed;
-            const auto der = rangeCheckedDer(signature, width, (small ? detail::groupDs128() : detail::groupDs256()).q.get());
-            return result(!der.empty() && digestVerify(key_.get(), small ? sha1() : sha256(), message, der));
+            const auto der = rangeCheckedDer(
+                signature, width, (small ? detail::groupDs128() : detail::groupDs256()).q.get());
+            return result(!der.empty() &&
+                          digestVerify(key_.get(), small ? sha1() : sha256(), message, der));
         }
         case Algorithm::ES256: {
             if (signature.size() != 64) return Verdict::Bad;
@@ -140,7 +155,8 @@ PublicKey::Verdict PublicKey::verify(std::string_view message, std::string_view 
             return result(!der.empty() && digestVerify(key_.get(), sha256(), message, der));
         }
         case Algorithm::Ed25519:
-            return result(signature.size() == 64 && digestVerify(key_.get(), nullptr, message, signature));
+            return result(signature.size() == 64 &&
+                          digestVerify(key_.get(), nullptr, message, signature));
     }
     return Verdict::Bad;
 }
@@ -150,12 +166,23 @@ Result<SecretKey> SecretKey::generate(Algorithm algorithm) {
     out.algorithm_ = algorithm;
     EVP_PKEY* key = nullptr;
     switch (algorithm) {
-        case Algorithm::RS128: key = EVP_RSA_gen(1024); break;
-        case Algorithm::RS256: key = EVP_RSA_gen(2048); break;
-        case Algorithm::ES256: key = EVP_EC_gen("prime256v1"); break;
-        case Algorithm::DS128: key = generateDsa(detail::groupDs128()); break;
-        case Algorithm::DS256: key = generateDsa(detail::groupDs256()); break;
-        default: return Error{"keys of this kind are not made here"};
+        case Algorithm::RS128:
+            key = EVP_RSA_gen(1024);
+            break;
+        case Algorithm::RS256:
+            key = EVP_RSA_gen(2048);
+            break;
+        case Algorithm::ES256:
+            key = EVP_EC_gen("prime256v1");
+            break;
+        case Algorithm::DS128:
+            key = generateDsa(detail::groupDs128());
+            break;
+        case Algorithm::DS256:
+            key = generateDsa(detail::groupDs256());
+            break;
+        default:
+            return Error{"keys of this kind are not made here"};
     }
     if (key == nullptr) return Error{"key generation failed"};
     out.key_ = {key, [](EVP_PKEY* k) { EVP_PKEY_free(k); }};
@@ -164,7 +191,8 @@ Result<SecretKey> SecretKey::generate(Algorithm algorithm) {
 
 Result<SecretKey> SecretKey::fromPem(std::string_view pem) {
     BIO* bio = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
-    EVP_PKEY* key = PEM_read_bio_PrivateKey(bio, nullptr, [](char*, int, int, void*) { return 0; }, nullptr);
+    EVP_PKEY* key = PEM_read_bio_PrivateKey(
+        bio, nullptr, [](char*, int, int, void*) { return 0; }, nullptr);
     BIO_free(bio);
     ERR_clear_error();
     if (key == nullptr) return Error{"no unencrypted PEM private key"};
@@ -187,15 +215,19 @@ std::string SecretKey::toPem() const {
 }
 
 Result<std::string> SecretKey::sign(std::string_view message) const {
-    const EVP_MD* md = algorithm_ == Algorithm::Ed25519 ? nullptr : algorithm_ == Algorithm::DS128 ? sha1() : sha256();
+    const EVP_MD* md = algorithm_ == Algorithm::Ed25519 ? nullptr
+                       : algorithm_ == Algorithm::DS128 ? sha1()
+                                                        : sha256();
     EVP_MD_CTX* ctx = EVP_MD_CTX_new();
     std::size_t size = 0;
     std::string out;
     const auto* data = reinterpret_cast<const unsigned char*>(message.data());
-    bool ok = EVP_DigestSignInit(ctx, nullptr, md, nullptr, key_.get()) == 1 && EVP_DigestSign(ctx, nullptr, &size, data, message.size()) == 1;
+    bool ok = EVP_DigestSignInit(ctx, nullptr, md, nullptr, key_.get()) == 1 &&
+              EVP_DigestSign(ctx, nullptr, &size, data, message.size()) == 1;
     if (ok) {
         out.resize(size);
-        ok = EVP_DigestSign(ctx, reinterpret_cast<unsigned char*>(out.data()), &size, data, message.size()) == 1;
+        ok = EVP_DigestSign(ctx, reinterpret_cast<unsigned char*>(out.data()), &size, data,
+                            message.size()) == 1;
         out.resize(size);
     }
     EVP_MD_CTX_free(ctx);
@@ -204,7 +236,8 @@ Result<std::string> SecretKey::sign(std::string_view message) const {
         return Error{"signing failed"};
     }
     if (algorithm_ == Algorithm::DS128) out = detail::pairFromDer(out, 20);
-    if (algorithm_ == Algorithm::DS256 || algorithm_ == Algorithm::ES256) out = detail::pairFromDer(out, 32);
+    if (algorithm_ == Algorithm::DS256 || algorithm_ == Algorithm::ES256)
+        out = detail::pairFromDer(out, 32);
     if (out.empty()) return Error{"signing failed"};
     return out;
 }
@@ -230,17 +263,20 @@ Result<PublicKey> SecretKey::publicKey() const {
         case Algorithm::ES256: {
             const auto coordinate = [&](const char* name) {
                 std::string octets(32, '\0');
-                BN_bn2binpad(numberOf(key_.get(), name).get(), reinterpret_cast<unsigned char*>(octets.data()), 32);
+                BN_bn2binpad(numberOf(key_.get(), name).get(),
+                             reinterpret_cast<unsigned char*>(octets.data()), 32);
                 return encodeBase64Url(octets);
             };
             o.add("algorithm", "ES").add("crv", "P-256");
-            o.add("x", coordinate(OSSL_PKEY_PARAM_EC_PUB_X)).add("y", coordinate(OSSL_PKEY_PARAM_EC_PUB_Y));
+            o.add("x", coordinate(OSSL_PKEY_PARAM_EC_PUB_X))
+                .add("y", coordinate(OSSL_PKEY_PARAM_EC_PUB_Y));
             break;
         }
         case Algorithm::Ed25519: {
             std::string octets(32, '\0');
             std::size_t n = 32;
-            EVP_PKEY_get_raw_public_key(key_.get(), reinterpret_cast<unsigned char*>(octets.data()), &n);
+            EVP_PKEY_get_raw_public_key(key_.get(), reinterpret_cast<unsigned char*>(octets.data()),
+                                        &n);
             o.add("algorithm", "Ed").add("crv", "Ed25519").add("x", encodeBase64Url(octets));
             break;
         }

@@ -9,8 +9,10 @@ namespace persona::protocol {
 namespace {
 
 bool isPath(const std::string& p) {
-    if (p.empty() || p.front() != '/' || (p.size() > 1 && (p[1] == '/' || p[1] == '\\'))) return false;
-    return std::all_of(p.begin(), p.end(), [](char c) { return c >= 0x21 && c <= 0x7e && c != '\\'; });
+    if (p.empty() || p.front() != '/' || (p.size() > 1 && (p[1] == '/' || p[1] == '\\')))
+        return false;
+    return std::all_of(p.begin(), p.end(),
+                       [](char c) { return c >= 0x21 && c <= 0x7e && c != '\\'; });
 }
 
 SupportDocument invalid(std::string error) {
@@ -45,18 +47,22 @@ SupportDocument parseSupportDocument(std::string_view body, const KeyOptions& op
             return d;
         }
     }
-    if (const auto* authority = json->find("authority"); authority != nullptr && !authority->isNull()) {
+    if (const auto* authority = json->find("authority");
+        authority != nullptr && !authority->isNull()) {
         if (!authority->isString()) return invalid("malformed authority");
         if (!authority->text().empty()) {
-            if (!isHostName(authority->text())) return invalid("the authority is not a valid hostname");
+            if (!isHostName(authority->text()))
+                return invalid("the authority is not a valid hostname");
             d.type = SupportDocument::Type::Delegation;
             d.authority = toLower(authority->text());
             return d;
         }
     }
-    for (const auto& [name, out] : {std::pair{"authentication", &d.authentication}, std::pair{"provisioning", &d.provisioning}}) {
+    for (const auto& [name, out] : {std::pair{"authentication", &d.authentication},
+                                    std::pair{"provisioning", &d.provisioning}}) {
         const auto* text = json->findText(name);
-        if (text == nullptr) return invalid(std::string("support document missing required '") + name + "'");
+        if (text == nullptr)
+            return invalid(std::string("support document missing required '") + name + "'");
         if (!isPath(*text)) return invalid("invalid path");
         *out = *text;
     }
@@ -77,7 +83,8 @@ SupportDocument parseSupportDocument(std::string_view body, const KeyOptions& op
     return d;
 }
 
-Discovered discover(const std::string& principal, const DiscoveryOptions& options, const Fetcher& fetch) {
+Discovered discover(const std::string& principal, const DiscoveryOptions& options,
+                    const Fetcher& fetch) {
     Discovered out;
     const std::string domain = toLower(principal);
     out.chain = {domain};
@@ -93,14 +100,21 @@ Discovered discover(const std::string& principal, const DiscoveryOptions& option
         const Fetched f = fetch(current, domain);
         if (!f.reached)
             http_error = f.timed_out ? "timeout trying to load well-known for " + current
-                                     : current + " is not a browserid primary - non-200 response code to /.well-known/browserid";
+                                     : current +
+                                           " is not a browserid primary - non-200 response code to "
+                                           "/.well-known/browserid";
         else if (f.status != 200)
-            http_error = current + " is not a browserid primary - non-200 response code to /.well-known/browserid";
+            http_error =
+                current +
+                " is not a browserid primary - non-200 response code to /.well-known/browserid";
         else if (!isJsonType(f.content_type))
-            http_error = current + " is not a browserid primary - non \"application/json\" response to /.well-known/browserid";
+            http_error = current +
+                         " is not a browserid primary - non \"application/json\" response to "
+                         "/.well-known/browserid";
         if (http_error.empty()) {
             document = parseSupportDocument(f.body, options.keys);
-            if (document.type == SupportDocument::Type::Invalid) return fail("bad support document for '" + current + "': " + document.error);
+            if (document.type == SupportDocument::Type::Invalid)
+                return fail("bad support document for '" + current + "': " + document.error);
         } else {
             const auto proxy = options.proxy_idps.find(current);
             if (proxy == options.proxy_idps.end()) return fail(http_error);
@@ -122,7 +136,8 @@ Discovered discover(const std::string& principal, const DiscoveryOptions& option
         if (std::find(out.chain.begin(), out.chain.end(), document.authority) != out.chain.end())
             return fail("Circular reference in delegating authority: " + join(out.chain));
         out.chain.push_back(document.authority);
-        if (out.chain.size() > options.max_delegations + 1) return fail("Too many hops while delegating authority: " + join(out.chain));
+        if (out.chain.size() > options.max_delegations + 1)
+            return fail("Too many hops while delegating authority: " + join(out.chain));
         current = document.authority;
     }
 }

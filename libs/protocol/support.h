@@ -17,7 +17,8 @@ struct SupportDocument {
     std::string authority, authentication, provisioning;
     std::vector<PublicKey> keys;
 };
-[[nodiscard]] SupportDocument parseSupportDocument(std::string_view body, const KeyOptions& options);
+[[nodiscard]] SupportDocument parseSupportDocument(std::string_view body,
+                                                   const KeyOptions& options);
 
 /// What one HTTP fetch of a support document gave.
 struct Fetched {
@@ -46,6 +47,7 @@ struct Discovered {
     std::string authentication, provisioning;  ///< absolute URLs
     std::vector<PublicKey> keys;
 };
-[[nodiscard]] Discovered discover(const std::string& domain, const DiscoveryOptions& options, const Fetcher& fetch);
+[[nodiscard]] Discovered discover(const std::string& domain, const DiscoveryOptions& options,
+                                  const Fetcher& fetch);
 
 }  // namespace persona::protocol

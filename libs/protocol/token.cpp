@@ -18,7 +18,8 @@ std::optional<Token> Token::parse(std::string_view text, std::size_t* count) {
     auto signature = decodeBase64Url(text.substr(second + 1));
     if (!header || !payload || !signature) return std::nullopt;
     auto header_json = Json::parse(*header), payload_json = Json::parse(*payload);
-    if (!header_json || !payload_json || !header_json->isObject() || !payload_json->isObject()) return std::nullopt;
+    if (!header_json || !payload_json || !header_json->isObject() || !payload_json->isObject())
+        return std::nullopt;
     Token t;
     t.signed_text = text.substr(0, second);
     t.header = std::move(*header_json);
@@ -30,17 +31,23 @@ std::optional<Token> Token::parse(std::string_view text, std::size_t* count) {
 
 Token::Check Token::verify(const PublicKey& key) const {
     const auto* alg = header.findText("alg");
-    if (alg == nullptr || *alg != nameOf(key.algorithm()) || header.find("crit") != nullptr) return Check::OtherAlgorithm;
+    if (alg == nullptr || *alg != nameOf(key.algorithm()) || header.find("crit") != nullptr)
+        return Check::OtherAlgorithm;
     switch (key.verify(signed_text, signature)) {
-        case PublicKey::Verdict::Good: return Check::Good;
-        case PublicKey::Verdict::Malformed: return Check::Malformed;
-        case PublicKey::Verdict::Bad: break;
+        case PublicKey::Verdict::Good:
+            return Check::Good;
+        case PublicKey::Verdict::Malformed:
+            return Check::Malformed;
+        case PublicKey::Verdict::Bad:
+            break;
     }
     return Check::Bad;
 }
 
 Result<std::string> signToken(const SecretKey& key, std::string_view payload_json) {
-    std::string text = encodeBase64Url("{\"alg\":\"" + std::string(nameOf(key.algorithm())) + "\"}") + "." + encodeBase64Url(payload_json);
+    std::string text =
+        encodeBase64Url("{\"alg\":\"" + std::string(nameOf(key.algorithm())) + "\"}") + "." +
+        encodeBase64Url(payload_json);
     auto signature = key.sign(text);
     if (!signature) return Error{signature.error()};
     return text + "." + encodeBase64Url(*signature);
@@ -50,7 +57,8 @@ std::string certificatePayload(const CertificateRequest& r, const PublicKey& use
     std::string out = "{\"public-key\":" + user_key.canonical() + ",\"principal\":{";
     out += r.unverified ? "\"unverified-email\":" : "\"email\":";
     appendJsonString(out, r.email);
-    out += "},\"iat\":" + std::to_string(r.issued_at_ms) + ",\"exp\":" + std::to_string(r.expires_at_ms) + ",\"iss\":";
+    out += "},\"iat\":" + std::to_string(r.issued_at_ms) +
+           ",\"exp\":" + std::to_string(r.expires_at_ms) + ",\"iss\":";
     appendJsonString(out, r.issuer);
     return out + "}";
 }
@@ -67,7 +75,9 @@ std::optional<std::int64_t> parseTime(const Json& v) {
     if (t.empty() || t.size() > 16 || (t.size() > 1 && t.front() == '0')) return std::nullopt;
     std::int64_t n = 0;
     const auto r = std::from_chars(t.data(), t.data() + t.size(), n);
-    if (r.ec != std::errc{} || r.ptr != t.data() + t.size() || n < 0 || static_cast<double>(n) > kMax) return std::nullopt;
+    if (r.ec != std::errc{} || r.ptr != t.data() + t.size() || n < 0 ||
+        static_cast<double>(n) > kMax)
+        return std::nullopt;
     return n;
 }
 

@@ -9,8 +9,8 @@
 
 namespace persona::protocol {
 
-/// A parsed token (protocol.md 1.3): a certificate or an assertion. Views point into the text that it
-/// was parsed from.
+/// A parsed token (protocol.md 1.3): a certificate or an assertion. Views point into the text that
+/// it was parsed from.
 struct Token {
     std::string_view signed_text;  ///< segment1 "." segment2, as received
     Json header, payload;
@@ -33,7 +33,8 @@ struct CertificateRequest {
     bool unverified = false;
     std::int64_t issued_at_ms = 0, expires_at_ms = 0;
 };
-[[nodiscard]] std::string certificatePayload(const CertificateRequest& request, const PublicKey& user_key);
+[[nodiscard]] std::string certificatePayload(const CertificateRequest& request,
+                                             const PublicKey& user_key);
 
 /// TIME-2: a time in milliseconds, from a number or a decimal text.
 [[nodiscard]] std::optional<std::int64_t> parseTime(const Json& value);

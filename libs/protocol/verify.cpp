@@ -31,17 +31,23 @@ struct Verification {
     }
 
     bool checkTimes(const Json& payload, std::int64_t max_lifetime) {
-        const auto late = [&] { return fail("assertion issued later than verification date", "issued later than verification date"); };
+        const auto late = [&] {
+            return fail("assertion issued later than verification date",
+                        "issued later than verification date");
+        };
         const auto* exp_value = payload.find("exp");
         std::optional<std::int64_t> iat, nbf, exp;
-        if (const auto* v = payload.find("iat"); v != nullptr && !(iat = parseTime(*v))) return fail("malformed iat");
-        if (const auto* v = payload.find("nbf"); v != nullptr && !(nbf = parseTime(*v))) return fail("malformed nbf");
+        if (const auto* v = payload.find("iat"); v != nullptr && !(iat = parseTime(*v)))
+            return fail("malformed iat");
+        if (const auto* v = payload.find("nbf"); v != nullptr && !(nbf = parseTime(*v)))
+            return fail("malformed nbf");
         if (exp_value != nullptr) exp = parseTime(*exp_value);
         if (iat && *iat > now + options.clock_skew_ms) return late();
         if (nbf && *nbf > now + options.clock_skew_ms) return late();
         if (!exp || *exp <= 0) return fail("malformed or missing exp");
         if (*exp < now - options.clock_skew_ms) return fail("assertion has expired", "expired");
-        if (max_lifetime > 0 && *exp - iat.value_or(now) > max_lifetime) return fail("lifetime too long");
+        if (max_lifetime > 0 && *exp - iat.value_or(now) > max_lifetime)
+            return fail("lifetime too long");
         return true;
     }
 
@@ -50,7 +56,9 @@ struct Verification {
         const auto* version = payload.find("version");
         const auto* legacy = payload.find("public-key");
         const auto* modern = payload.find("publicKey");
-        valid = !(version != nullptr && (!version->isString() || version->text() != "2012.08.15")) && !(legacy != nullptr && modern != nullptr);
+        valid =
+            !(version != nullptr && (!version->isString() || version->text() != "2012.08.15")) &&
+            !(legacy != nullptr && modern != nullptr);
         return version == nullptr ? legacy : (modern != nullptr ? modern : legacy);
     }
 
@@ -59,7 +67,9 @@ struct Verification {
             keys = options.own_keys;
             return true;
         }
-        const bool forcible = std::find(options.forcible_issuers.begin(), options.forcible_issuers.end(), issuer) != options.forcible_issuers.end();
+        const bool forcible =
+            std::find(options.forcible_issuers.begin(), options.forcible_issuers.end(), issuer) !=
+            options.forcible_issuers.end();
         if (!v2 && !request.force_issuer.empty() && issuer == request.force_issuer) {
             if (!forcible) return fail("this verifier won't force issuer for " + issuer);
             keys = options.own_keys;
@@ -70,18 +80,21 @@ struct Verification {
             return true;
         }
         if (options.disable_primary_support)
-            return fail("this verifier doesn't respect certs issued from domains other than: " + options.hostname);
+            return fail("this verifier doesn't respect certs issued from domains other than: " +
+                        options.hostname);
         const auto& d = discoverOnce(issuer);
         if (d.type != Discovered::Type::Primary || d.authority != issuer) {
             const std::string why = d.type == Discovered::Type::Unsupported ? d.reason : "";
-            return fail("can't get public key for " + issuer + (why.empty() ? "" : ": " + why), why.empty() ? "untrusted issuer" : why);
+            return fail("can't get public key for " + issuer + (why.empty() ? "" : ": " + why),
+                        why.empty() ? "untrusted issuer" : why);
         }
         keys = d.keys;
         return true;
     }
 
     [[nodiscard]] bool isTrusted(const std::string& issuer) const {
-        return std::find(request.trusted_issuers.begin(), request.trusted_issuers.end(), issuer) != request.trusted_issuers.end();
+        return std::find(request.trusted_issuers.begin(), request.trusted_issuers.end(), issuer) !=
+               request.trusted_issuers.end();
     }
 
     /// Who may speak for a domain; empty: nobody.
@@ -104,23 +117,30 @@ struct Verification {
             if (last == Token::Check::Good) return true;
         }
         switch (last) {
-            case Token::Check::OtherAlgorithm: return fail("bad signature in chain", "algorithms do not match");
-            case Token::Check::Malformed: return fail("malformed signature");
-            default: return fail("bad signature in chain", "invalid signature");
+            case Token::Check::OtherAlgorithm:
+                return fail("bad signature in chain", "algorithms do not match");
+            case Token::Check::Malformed:
+                return fail("malformed signature");
+            default:
+                return fail("bad signature in chain", "invalid signature");
         }
     }
 
     bool checkPrincipal(const Json& payload, const std::string& issuer) {
         const auto* principal = payload.find("principal");
         const auto* sub = payload.find("sub");
-        if (principal != nullptr && !principal->isObject()) return fail("missing email", "principal is malformed");
+        if (principal != nullptr && !principal->isObject())
+            return fail("missing email", "principal is malformed");
         const auto* email = principal == nullptr ? nullptr : principal->find("email");
-        const auto* unverified = principal == nullptr ? nullptr : principal->find("unverified-email");
-        if (email != nullptr && sub != nullptr && !(*email == *sub)) return fail("email and sub differ");
+        const auto* unverified =
+            principal == nullptr ? nullptr : principal->find("unverified-email");
+        if (email != nullptr && sub != nullptr && !(*email == *sub))
+            return fail("email and sub differ");
         std::string address;
         if (!v2) {
             if (unverified != nullptr && !request.allow_unverified) return fail("unverified email");
-            if (unverified != nullptr && email != nullptr) return fail("both email and unverified-email");
+            if (unverified != nullptr && email != nullptr)
+                return fail("both email and unverified-email");
             const auto* chosen = unverified != nullptr ? unverified : email;
             if (chosen == nullptr) return fail("missing email");
             if (!chosen->isString() || !emailDomain(chosen->text())) return fail("invalid email");
@@ -136,7 +156,9 @@ struct Verification {
                 if (valid) result.email = chosen->text();
                 return true;
             }
-            if (!valid) return fail("untrusted assertion, doesn't contain an email, and issuer is untrusted ");
+            if (!valid)
+                return fail(
+                    "untrusted assertion, doesn't contain an email, and issuer is untrusted ");
             address = result.email = chosen->text();
         }
         const auto domain = *emailDomain(address);
@@ -148,15 +170,21 @@ struct Verification {
     }
 
     void collectClaims(const Json& cert, const Json& assertion) {
-        static constexpr std::string_view kReserved[] = {"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "public-key", "pubkey", "principal", "version", "publicKey"};
-        const auto reserved = [](const std::string& n) { return std::find(std::begin(kReserved), std::end(kReserved), n) != std::end(kReserved); };
+        static constexpr std::string_view kReserved[] = {
+            "iss", "sub",        "aud",    "exp",       "nbf",     "iat",
+            "jti", "public-key", "pubkey", "principal", "version", "publicKey"};
+        const auto reserved = [](const std::string& n) {
+            return std::find(std::begin(kReserved), std::end(kReserved), n) != std::end(kReserved);
+        };
         result.idp_claims = Json::object();
         result.user_claims = Json::object();
         for (const auto& [n, v] : cert.members())
             if (!reserved(n)) result.idp_claims.add(n, v);
-        if (const auto* principal = cert.find("principal"); principal != nullptr && principal->isObject())
+        if (const auto* principal = cert.find("principal");
+            principal != nullptr && principal->isObject())
             for (const auto& [n, v] : principal->members())
-                if (n != "email" && !reserved(n) && result.idp_claims.find(n) == nullptr) result.idp_claims.add(n, v);
+                if (n != "email" && !reserved(n) && result.idp_claims.find(n) == nullptr)
+                    result.idp_claims.add(n, v);
         for (const auto& [n, v] : assertion.members())
             if (!reserved(n)) result.user_claims.add(n, v);
     }
@@ -175,7 +203,10 @@ struct Verification {
             std::size_t segments = 0;
             auto t = Token::parse(part, &segments);
             if (!t) {
-                if (segments != 3) return fail("malformed signature", "signed object must have three parts, this one has " + std::to_string(segments));
+                if (segments != 3)
+                    return fail("malformed signature",
+                                "signed object must have three parts, this one has " +
+                                    std::to_string(segments));
                 return fail("malformed signature");
             }
             tokens.push_back(std::move(*t));
@@ -190,23 +221,30 @@ struct Verification {
         const auto* iss = cert.payload.findText("iss");
         if (iss == nullptr) return fail("missing issuer");
         const std::string issuer = *iss;
-        if (issuer != options.hostname && (!isHostName(issuer) || toLower(issuer) != issuer)) return fail("invalid issuer");
+        if (issuer != options.hostname && (!isHostName(issuer) || toLower(issuer) != issuer))
+            return fail("invalid issuer");
         std::vector<PublicKey> keys;
         if (!findIssuerKeys(issuer, keys)) return false;
         if (!checkCertificate(cert, keys)) return false;
         if (!checkTimes(cert.payload, options.max_cert_lifetime_ms)) return false;
-        if (user_key_json == nullptr) return fail("malformed signature", "no public key in the certificate");
+        if (user_key_json == nullptr)
+            return fail("malformed signature", "no public key in the certificate");
         const auto user_key = PublicKey::parse(*user_key_json, options.keys);
         if (!user_key) return fail("malformed signature", user_key.error());
         switch (assertion.verify(*user_key)) {
-            case Token::Check::Good: break;
-            case Token::Check::OtherAlgorithm: return fail("invalid signature", "algorithms do not match");
-            case Token::Check::Malformed: return fail("malformed signature");
-            case Token::Check::Bad: return fail("invalid signature");
+            case Token::Check::Good:
+                break;
+            case Token::Check::OtherAlgorithm:
+                return fail("invalid signature", "algorithms do not match");
+            case Token::Check::Malformed:
+                return fail("malformed signature");
+            case Token::Check::Bad:
+                return fail("invalid signature");
         }
         if (!checkTimes(assertion.payload, options.max_assertion_lifetime_ms)) return false;
         const auto* aud = assertion.payload.findText("aud");
-        const auto mismatch = aud == nullptr ? std::string("the assertion has none") : compareAudience(*aud, request.audience, v2);
+        const auto mismatch = aud == nullptr ? std::string("the assertion has none")
+                                             : compareAudience(*aud, request.audience, v2);
         if (!mismatch.empty()) return fail("audience mismatch: " + mismatch);
         if (!checkPrincipal(cert.payload, issuer)) return false;
         result.issuer = issuer;
@@ -219,7 +257,8 @@ struct Verification {
 
 }  // namespace
 
-VerifyResult verify(const VerifyRequest& request, Api api, const VerifyOptions& options, std::int64_t now_ms, const DiscoverFn& find) {
+VerifyResult verify(const VerifyRequest& request, Api api, const VerifyOptions& options,
+                    std::int64_t now_ms, const DiscoverFn& find) {
     Verification v{request, api == Api::V2, options, now_ms, find, {}, {}};
     if (v.run()) {
         v.result.ok = true;

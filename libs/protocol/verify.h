@@ -15,8 +15,8 @@ enum class Api { V1, V2 };
 
 struct VerifyRequest {
     std::string assertion, audience;
-    std::string force_issuer;               ///< v1; empty: none
-    bool allow_unverified = false;          ///< v1
+    std::string force_issuer;                  ///< v1; empty: none
+    bool allow_unverified = false;             ///< v1
     std::vector<std::string> trusted_issuers;  ///< v2
 };
 
@@ -43,7 +43,10 @@ struct VerifyResult {
     Json idp_claims, user_claims;  ///< v2: objects
 };
 
-/// protocol.md 3.2, with its reasons word for word. Pure: the clock is `now_ms`, the network `find`.
-[[nodiscard]] VerifyResult verify(const VerifyRequest& request, Api api, const VerifyOptions& options, std::int64_t now_ms, const DiscoverFn& find);
+/// protocol.md 3.2, with its reasons word for word. Pure: the clock is `now_ms`, the network
+/// `find`.
+[[nodiscard]] VerifyResult verify(const VerifyRequest& request, Api api,
+                                  const VerifyOptions& options, std::int64_t now_ms,
+                                  const DiscoverFn& find);
 
 }  // namespace persona::protocol

@@ -40,7 +40,9 @@ std::optional<Pairs> parseForm(std::string_view text) {
             const auto equals = pair.find('=');
             out.emplace_back();
             if (!decode(pair.substr(0, equals), out.back().first)) return std::nullopt;
-            if (equals != std::string_view::npos && !decode(pair.substr(equals + 1), out.back().second)) return std::nullopt;
+            if (equals != std::string_view::npos &&
+                !decode(pair.substr(equals + 1), out.back().second))
+                return std::nullopt;
         }
         if (amp == std::string_view::npos) break;
         text.remove_prefix(amp + 1);
@@ -61,7 +63,8 @@ std::string hostOf(std::string_view url) {
     rest = rest.substr(0, rest.find_first_of("/?#"));
     const auto bracket = rest.rfind(']');
     const auto colon = rest.rfind(':');
-    if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) rest = rest.substr(0, colon);
+    if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket))
+        rest = rest.substr(0, colon);
     return mediaType(rest);
 }
 

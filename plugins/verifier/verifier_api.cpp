@@ -39,9 +39,11 @@ bool truthy(const Json* v) {
     return v->isString() && !v->text().empty() && v->text() != "false" && v->text() != "0";
 }
 
-ApiAnswer version1(const ApiRequest& q, const protocol::VerifyOptions& options, std::int64_t now, const protocol::DiscoverFn& find) {
+ApiAnswer version1(const ApiRequest& q, const protocol::VerifyOptions& options, std::int64_t now,
+                   const protocol::DiscoverFn& find) {
     const auto type = wsapi::mediaType(q.content_type);
-    const bool is_json = type == "application/json", is_form = type == "application/x-www-form-urlencoded";
+    const bool is_json = type == "application/json",
+               is_form = type == "application/x-www-form-urlencoded";
     Json params = Json::object();
     if (is_json && !q.body.empty()) {
         auto parsed = Json::parse(q.body);
@@ -57,7 +59,8 @@ ApiAnswer version1(const ApiRequest& q, const protocol::VerifyOptions& options, 
     if (!query) return failure(400, "the query is malformed");
     Json over = Json::object();
     for (const auto& [n, v] : *query)
-        if (!v.empty() && over.find(n) == nullptr) over.add(n, v == "true" || v == "false" ? Json(v == "true") : Json(v));
+        if (!v.empty() && over.find(n) == nullptr)
+            over.add(n, v == "true" || v == "false" ? Json(v == "true") : Json(v));
     const auto get = [&](std::string_view name) {
         const auto* v = present(over.find(name));
         return v != nullptr ? v : present(params.find(name));
@@ -65,29 +68,38 @@ ApiAnswer version1(const ApiRequest& q, const protocol::VerifyOptions& options, 
     const auto *assertion = get("assertion"), *audience = get("audience");
     if (assertion == nullptr || audience == nullptr) {
         if (is_json || is_form) return failure(400, "need assertion and audience");
-        return failure(415, "Content-Type expected to be one of: application/x-www-form-urlencoded, application/json");
+        return failure(415,
+                       "Content-Type expected to be one of: application/x-www-form-urlencoded, "
+                       "application/json");
     }
     if (!assertion->isString()) return failure(200, "malformed backed assertion");
     if (!audience->isString()) return failure(200, "audience mismatch: domain missing");
     protocol::VerifyRequest r;
     r.assertion = assertion->text();
     r.audience = audience->text();
-    if (const auto* issuer = get("experimental_forceIssuer"); issuer != nullptr && issuer->isString()) r.force_issuer = issuer->text();
+    if (const auto* issuer = get("experimental_forceIssuer");
+        issuer != nullptr && issuer->isString())
+        r.force_issuer = issuer->text();
     r.allow_unverified = truthy(get("experimental_allowUnverified"));
     const auto result = protocol::verify(r, protocol::Api::V1, options, now, find);
     return result.ok ? success(result, false) : failure(200, result.reason);
 }
 
-ApiAnswer version2(const ApiRequest& q, const protocol::VerifyOptions& options, std::int64_t now, const protocol::DiscoverFn& find) {
+ApiAnswer version2(const ApiRequest& q, const protocol::VerifyOptions& options, std::int64_t now,
+                   const protocol::DiscoverFn& find) {
     if (wsapi::mediaType(q.content_type) != "application/json")
-        return failure(415, "Unsupported Content-Type: " + (q.content_type.empty() ? "none" : std::string(q.content_type)) + " (expected application/json)");
+        return failure(415, "Unsupported Content-Type: " +
+                                (q.content_type.empty() ? "none" : std::string(q.content_type)) +
+                                " (expected application/json)");
     const auto params = Json::parse(q.body);
     if (!params || !params->isObject()) return failure(400, "the body is not a JSON object");
-    const auto *assertion = present(params->find("assertion")), *audience = present(params->find("audience"));
+    const auto *assertion = present(params->find("assertion")),
+               *audience = present(params->find("audience"));
     if (assertion == nullptr) return failure(400, "missing assertion parameter");
     if (audience == nullptr) return failure(400, "missing audience parameter");
     protocol::VerifyRequest r;
-    if (const auto* trusted = params->find("trustedIssuers"); trusted != nullptr && !trusted->isNull()) {
+    if (const auto* trusted = params->find("trustedIssuers");
+        trusted != nullptr && !trusted->isNull()) {
         if (!trusted->isArray()) return failure(400, "trusted issuers must be an array");
         for (const auto& t : trusted->items()) {
             if (!t.isString()) return failure(400, "trusted issuers must be an array of strings");
@@ -104,7 +116,8 @@ ApiAnswer version2(const ApiRequest& q, const protocol::VerifyOptions& options, 
 
 }  // namespace
 
-ApiAnswer answer(const ApiRequest& q, const protocol::VerifyOptions& options, std::int64_t now, const protocol::DiscoverFn& find) {
+ApiAnswer answer(const ApiRequest& q, const protocol::VerifyOptions& options, std::int64_t now,
+                 const protocol::DiscoverFn& find) {
     if (q.method != "POST") {
         auto a = failure(405, "only POST is served here");
         a.allow_post = true;

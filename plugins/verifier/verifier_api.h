@@ -21,9 +21,10 @@ struct ApiAnswer {
     bool allow_post = false;  ///< 405: "Allow: POST"
 };
 
-/// protocol.md 3.1: both versions of the API. `path` "/v2" is version 2, "/verify" and "/" version 1.
-[[nodiscard]] ApiAnswer answer(const ApiRequest& request, const protocol::VerifyOptions& options, std::int64_t now_ms,
-                               const protocol::DiscoverFn& find);
+/// protocol.md 3.1: both versions of the API. `path` "/v2" is version 2, "/verify" and "/"
+/// version 1.
+[[nodiscard]] ApiAnswer answer(const ApiRequest& request, const protocol::VerifyOptions& options,
+                               std::int64_t now_ms, const protocol::DiscoverFn& find);
 
 inline constexpr std::size_t kMaxBody = 10'240;  ///< octets
 

@@ -3,4 +3,6 @@
 
 #include "plugin.h"
 
-__attribute__((constructor)) static void crash(void) { abort(); }
+__attribute__((constructor)) static void crash(void) {
+    abort();
+}

@@ -7,8 +7,9 @@
 #define PLUGIN_ID "sample"
 #endif
 #ifndef PLUGIN_MANIFEST
-#define PLUGIN_MANIFEST                                                                        \
-    "{\"id\":\"" PLUGIN_ID "\",\"version\":\"1.0\",\"vendor\":\"tests\",\"maturity\":\"stable\"," \
+#define PLUGIN_MANIFEST                                                    \
+    "{\"id\":\"" PLUGIN_ID                                                 \
+    "\",\"version\":\"1.0\",\"vendor\":\"tests\",\"maturity\":\"stable\"," \
     "\"kinds\":[]}"
 #endif
 #ifndef PLUGIN_MAGIC
@@ -58,4 +59,6 @@ extern "C" PSN_EXPORT const psn_plugin_entry* PLUGIN_ENTRY(void);
 #else
 PSN_EXPORT const psn_plugin_entry* PLUGIN_ENTRY(void);
 #endif
-const psn_plugin_entry* PLUGIN_ENTRY(void) { return &kEntry; }
+const psn_plugin_entry* PLUGIN_ENTRY(void) {
+    return &kEntry;
+}

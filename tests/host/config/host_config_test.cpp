@@ -45,20 +45,30 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"choice", "log: {level: loud}\n", "c.yaml:5:14: ", "loud"},
         Bad{"number", "loops: many\n", "c.yaml:5:8: ", "expected a whole number, got \"many\""},
         Bad{"range", "loops: 257\n", "c.yaml:5:8: ", "out of range (0 to 256)"},
-        Bad{"durationWithoutUnit", "drain_timeout: 30\n", "c.yaml:5:16: ", "a duration such as 30s"},
-        Bad{"durationUnit", "drain_timeout: 30parsecs\n", "c.yaml:5:16: ", "a duration such as 30s"},
+        Bad{"durationWithoutUnit", "drain_timeout: 30\n",
+            "c.yaml:5:16: ", "a duration such as 30s"},
+        Bad{"durationUnit", "drain_timeout: 30parsecs\n",
+            "c.yaml:5:16: ", "a duration such as 30s"},
         Bad{"boolean", "test_open_roles: yes please\n", "c.yaml:5:18: ", "expected true or false"},
         Bad{"listForText", "state_dir: [a]\n", "c.yaml:5:12: ", "got a list"},
         Bad{"textForMap", "log: loud\n", "c.yaml:5:6: ", "log"},
         Bad{"mapForList", "upstreams: {a: b}\n", "c.yaml:5:12: ", "expected a list, got a map"},
-        Bad{"environmentMissing", "state_dir: ${env:PERSONA_TEST_NOT_SET}\n", "c.yaml:5:12: ", "PERSONA_TEST_NOT_SET"},
-        Bad{"fileMissing", "state_dir: ${file:/nonexistent/x}\n", "c.yaml:5:12: ", "/nonexistent/x"},
-        Bad{"upstreamWithoutAddress", "upstreams: [{name: a}]\n", "c.yaml:5:13: ", "needs `address`"},
-        Bad{"upstreamScheme", "upstreams: [{name: a, address: \"ftp://x\"}]\n", "c.yaml:5:13: ", "ftp://x"},
-        Bad{"upstreamSize", "upstreams: [{name: a, address: \"http://h:1\", max_queue: 1KiB}]\n", "c.yaml:5:57: ", "a whole number"},
-        Bad{"inprocUnknown", "upstreams: [{name: a, address: \"inproc:nobody\"}]\n", "c.yaml:5:12: ", "no service 'nobody'"},
-        Bad{"adminPublic", "admin: {address: \"0.0.0.0:10022\"}\n", "c.yaml:5:8: ", "expected a loopback address"},
-        Bad{"executorThreads", "executors: {default: {threads: 0}}\n", "c.yaml:5:32: ", "out of range (1 to 1024)"}),
+        Bad{"environmentMissing", "state_dir: ${env:PERSONA_TEST_NOT_SET}\n",
+            "c.yaml:5:12: ", "PERSONA_TEST_NOT_SET"},
+        Bad{"fileMissing", "state_dir: ${file:/nonexistent/x}\n",
+            "c.yaml:5:12: ", "/nonexistent/x"},
+        Bad{"upstreamWithoutAddress", "upstreams: [{name: a}]\n",
+            "c.yaml:5:13: ", "needs `address`"},
+        Bad{"upstreamScheme", "upstreams: [{name: a, address: \"ftp://x\"}]\n",
+            "c.yaml:5:13: ", "ftp://x"},
+        Bad{"upstreamSize", "upstreams: [{name: a, address: \"http://h:1\", max_queue: 1KiB}]\n",
+            "c.yaml:5:57: ", "a whole number"},
+        Bad{"inprocUnknown", "upstreams: [{name: a, address: \"inproc:nobody\"}]\n",
+            "c.yaml:5:12: ", "no service 'nobody'"},
+        Bad{"adminPublic", "admin: {address: \"0.0.0.0:10022\"}\n",
+            "c.yaml:5:8: ", "expected a loopback address"},
+        Bad{"executorThreads", "executors: {default: {threads: 0}}\n",
+            "c.yaml:5:32: ", "out of range (1 to 1024)"}),
     [](const auto& info) { return std::string(info.param.name); });
 
 TEST(HostConfig, soundFileHasDefaults) {
@@ -73,12 +83,14 @@ TEST(HostConfig, soundFileHasDefaults) {
 }
 
 TEST(HostConfig, allProblemsAreReportedAtOnce) {
-    EXPECT_GE(problemsOf(std::string(kBase) + "loops: many\nlistner: []\ndrain_timeout: 3\n").size(), 3u);
+    EXPECT_GE(
+        problemsOf(std::string(kBase) + "loops: many\nlistner: []\ndrain_timeout: 3\n").size(), 3u);
 }
 
 TEST(HostConfig, filterFromAModuleMustSayWhatAFaultMeans) {
-    EXPECT_THAT(problemsOf("services:\n  - {id: a, module: a.so, filters: [{id: f, module: f.so}]}\n"),
-                Contains(HasSubstr("on_error")));
+    EXPECT_THAT(
+        problemsOf("services:\n  - {id: a, module: a.so, filters: [{id: f, module: f.so}]}\n"),
+        Contains(HasSubstr("on_error")));
 }
 
 TEST(HostConfig, openRolesAreForLoopbackAlone) {
@@ -89,23 +101,30 @@ TEST(HostConfig, openRolesAreForLoopbackAlone) {
 }
 
 TEST(HostConfig, notYamlNamesThePlace) {
-    EXPECT_THAT(problemsOf("a: [1\nb: {"), Contains(AllOf(HasSubstr("c.yaml:"), HasSubstr("not YAML"))));
+    EXPECT_THAT(problemsOf("a: [1\nb: {"),
+                Contains(AllOf(HasSubstr("c.yaml:"), HasSubstr("not YAML"))));
 }
 
 TEST(HostConfig, environmentOverridesTopLevelElseCommon) {
     auto d = Document::fromText(std::string(kBase) + "common: {public_url: a}\n", "c.yaml");
-    d.applyEnvironment({{"PERSONA_LOG__LEVEL", "debug"}, {"PERSONA_PUBLIC_URL", "b"}, {"HOME", "/"}}, topLevelKeys());
+    d.applyEnvironment(
+        {{"PERSONA_LOG__LEVEL", "debug"}, {"PERSONA_PUBLIC_URL", "b"}, {"HOME", "/"}},
+        topLevelKeys());
     const auto c = readHostConfig(d, "/plugins");
     EXPECT_THAT(d.problems(), IsEmpty());
     EXPECT_EQ(c.log_level, "debug");
     EXPECT_EQ(std::as_const(c.common)["public_url"].Scalar(), "b");
 }
 
-psn_str s(const char* text) { return {text, std::char_traits<char>::length(text)}; }
+psn_str s(const char* text) {
+    return {text, std::char_traits<char>::length(text)};
+}
 
 const psn_option kOptions[] = {
-    {s("public_url"), PSN_OPT_STRING, PSN_OPT_REQUIRED, s(""), s(""), 0, 0, s("address of the service")},
-    {s("database.driver"), PSN_OPT_ENUM, 0, s("sqlite"), s("sqlite|mysql"), 0, 0, s("which database")},
+    {s("public_url"), PSN_OPT_STRING, PSN_OPT_REQUIRED, s(""), s(""), 0, 0,
+     s("address of the service")},
+    {s("database.driver"), PSN_OPT_ENUM, 0, s("sqlite"), s("sqlite|mysql"), 0, 0,
+     s("which database")},
     {s("wait"), PSN_OPT_DURATION, 0, s("10s"), s(""), 1000, 60000, s("how long, ms")},
     {s("limit"), PSN_OPT_SIZE, 0, s("10KiB"), s(""), 0, 0, s("octets")},
     {s("names"), PSN_OPT_LIST, 0, s(""), s(""), 0, 0, s("names")},
@@ -119,14 +138,16 @@ struct Read {
 Read readOptions(const std::string& own, const std::string& common) {
     auto d = Document::fromText("own:\n  " + own + "\ncommon:\n  " + common + "\n", "p.yaml");
     std::set<std::string> used;
-    auto values = PluginConfig::read(d, kOptions, std::size(kOptions), std::as_const(d.root())["own"],
-                                     std::as_const(d.root())["common"], "services[0].config", used);
+    auto values =
+        PluginConfig::read(d, kOptions, std::size(kOptions), std::as_const(d.root())["own"],
+                           std::as_const(d.root())["common"], "services[0].config", used);
     finishCommon(d, std::as_const(d.root())["common"], used);
     return {std::move(values), std::move(d)};
 }
 
 TEST(PluginOptions, ownWinsOverCommonWinsOverDefault) {
-    const auto r = readOptions("{wait: 2s}", "{public_url: x, wait: 3s, database: {driver: mysql}}");
+    const auto r =
+        readOptions("{wait: 2s}", "{public_url: x, wait: 3s, database: {driver: mysql}}");
     EXPECT_THAT(r.document.problems(), IsEmpty());
     EXPECT_EQ(r.values->find("wait")->number, 2000);
     EXPECT_EQ(r.values->find("database.driver")->text, "mysql");
@@ -136,7 +157,8 @@ TEST(PluginOptions, ownWinsOverCommonWinsOverDefault) {
 }
 
 TEST(PluginOptions, whatIsWrongIsNamed) {
-    EXPECT_THAT(readOptions("{}", "{}").document.problems(), Contains(HasSubstr("'public_url' is missing")));
+    EXPECT_THAT(readOptions("{}", "{}").document.problems(),
+                Contains(HasSubstr("'public_url' is missing")));
     const struct {
         const char *own, *says;
     } kCases[] = {{"{wait: 2}", "a duration"},
@@ -156,15 +178,18 @@ TEST(PluginOptions, whatIsWrongIsNamed) {
 
 TEST(PluginOptions, secretsAreMarked) {
     const auto r = readOptions("{password: hunter2}", "{public_url: x}");
-    for (const auto& e : r.document.effective()) EXPECT_EQ(e.secret, e.path == "services[0].config.password");
+    for (const auto& e : r.document.effective())
+        EXPECT_EQ(e.secret, e.path == "services[0].config.password");
 }
 
 TEST(Text, unitsAreExactAndDoNotOverflow) {
     EXPECT_EQ(parseDuration("28d"), 28LL * 86'400'000);
     EXPECT_EQ(parseDuration("0"), 0);
     EXPECT_EQ(parseSize("2GiB"), 2LL << 30);
-    for (const auto* t : {"", "s", "1", "-1s", "1 s", "1ss", "9223372036854775807d"}) EXPECT_FALSE(parseDuration(t)) << t;
-    for (const auto* t : {"", "KiB", "1KB", "-1B", "9223372036854775807GiB"}) EXPECT_FALSE(parseSize(t)) << t;
+    for (const auto* t : {"", "s", "1", "-1s", "1 s", "1ss", "9223372036854775807d"})
+        EXPECT_FALSE(parseDuration(t)) << t;
+    for (const auto* t : {"", "KiB", "1KB", "-1B", "9223372036854775807GiB"})
+        EXPECT_FALSE(parseSize(t)) << t;
     EXPECT_FALSE(parseDouble("nan"));
     EXPECT_FALSE(parseInt("12x"));
 }

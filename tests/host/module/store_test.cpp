@@ -18,10 +18,15 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-const psn_host kHost{sizeof(psn_host), PSN_ABI_MAJOR, PSN_ABI_MINOR, {"test", 4}, {"0", 1},
-                     [](const psn_host*, psn_str) -> const void* { return nullptr; }, nullptr};
+const psn_host kHost{
+    sizeof(psn_host), PSN_ABI_MAJOR,
+    PSN_ABI_MINOR,    {"test", 4},
+    {"0", 1},         [](const psn_host*, psn_str) -> const void* { return nullptr; },
+    nullptr};
 
-std::string modulePath(const std::string& name) { return std::string(MODULES_DIR) + "/" + name + ".so"; }
+std::string modulePath(const std::string& name) {
+    return std::string(MODULES_DIR) + "/" + name + ".so";
+}
 
 class StoreTest : public ::testing::Test {
   protected:
@@ -80,21 +85,21 @@ TEST_P(BadModule, isRefusedWithTheRemedyAndTheHostStaysUp) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, BadModule,
-    ::testing::Values(
-        Bad{"bad_magic", "handshake", "got 0x12345678", "PSN_ABI_MAGIC"},
-        Bad{"bad_major", "handshake", "got 2.0", "rebuild with the SDK"},
-        Bad{"bad_newer_minor", "handshake", "got 1.1", "update the host"},
-        Bad{"bad_size", "handshake", "got 16", "sizeof(psn_plugin_entry)"},
-        Bad{"bad_null_function", "handshake", "NULL function", "fill in all three"},
-        Bad{"bad_no_entry", "probe", "psn_plugin_entry_v1", "PSN_EXPORT"},
-        Bad{"bad_undefined_symbol", "probe", "persona_test_nobody_has_this", "link the library"},
-        Bad{"bad_constructor", "probe", "a crash", "static constructors"},
-        Bad{"bad_hang", "probe", "a hang", "must not block"},
-        Bad{"bad_init_fails", "init", "no such disk", "own reason"},
-        Bad{"bad_throws", "init", "no exception", "catch everything"},
-        Bad{"bad_manifest", "manifest", "a JSON object", "plugin.h"},
-        Bad{"bad_id", "manifest id", "Sample Plugin", "change \"id\""},
-        Bad{"bad_maturity", "maturity", "experimental", "modules_maturity"}),
+    ::testing::Values(Bad{"bad_magic", "handshake", "got 0x12345678", "PSN_ABI_MAGIC"},
+                      Bad{"bad_major", "handshake", "got 2.0", "rebuild with the SDK"},
+                      Bad{"bad_newer_minor", "handshake", "got 1.1", "update the host"},
+                      Bad{"bad_size", "handshake", "got 16", "sizeof(psn_plugin_entry)"},
+                      Bad{"bad_null_function", "handshake", "NULL function", "fill in all three"},
+                      Bad{"bad_no_entry", "probe", "psn_plugin_entry_v1", "PSN_EXPORT"},
+                      Bad{"bad_undefined_symbol", "probe", "persona_test_nobody_has_this",
+                          "link the library"},
+                      Bad{"bad_constructor", "probe", "a crash", "static constructors"},
+                      Bad{"bad_hang", "probe", "a hang", "must not block"},
+                      Bad{"bad_init_fails", "init", "no such disk", "own reason"},
+                      Bad{"bad_throws", "init", "no exception", "catch everything"},
+                      Bad{"bad_manifest", "manifest", "a JSON object", "plugin.h"},
+                      Bad{"bad_id", "manifest id", "Sample Plugin", "change \"id\""},
+                      Bad{"bad_maturity", "maturity", "experimental", "modules_maturity"}),
     [](const auto& info) { return std::string(info.param.name); });
 
 TEST_F(StoreTest, duplicateIdNamesBothFiles) {
@@ -127,7 +132,8 @@ TEST_F(StoreTest, stagedCopyIsNamedByItsHashInAPrivateDirectory) {
 }
 
 TEST_F(StoreTest, notASharedObject) {
-    std::ofstream(state_ + "/text.so") << "this is a text, long enough to be read as an ELF header and be none";
+    std::ofstream(state_ + "/text.so")
+        << "this is a text, long enough to be read as an ELF header and be none";
     Store store(state_, MODULE_PROBE, "beta");
     Refusal refusal;
     EXPECT_EQ(store.load(state_ + "/text.so", kHost, refusal), nullptr);
@@ -151,7 +157,8 @@ TEST_F(StoreTest, changedStagedCopyIsNotLoaded) {
         Store store(state_, MODULE_PROBE, "beta");
         // Refused after staging, so that the copy is there and not mapped.
         EXPECT_EQ(store.load(modulePath("bad_magic"), kHost, refusal), nullptr);
-        for (const auto& entry : fs::directory_iterator(state_ + "/modules")) staged = entry.path().string();
+        for (const auto& entry : fs::directory_iterator(state_ + "/modules"))
+            staged = entry.path().string();
     }
     fs::permissions(staged, fs::perms::owner_all);
     std::ofstream(staged, std::ios::app) << "x";
@@ -170,7 +177,8 @@ TEST_F(StoreTest, noReadPermissionAsAnotherUser) {
         if (::setgid(65534) != 0 || ::setuid(65534) != 0) return std::string("cannot change user");
         Store store(state_, MODULE_PROBE, "beta");
         Refusal refusal;
-        return store.load(state_ + "/secret.so", kHost, refusal) == nullptr ? refusal.text() : "loaded";
+        return store.load(state_ + "/secret.so", kHost, refusal) == nullptr ? refusal.text()
+                                                                            : "loaded";
     });
     EXPECT_THAT(said, HasSubstr("chmod a+r"));
 }
@@ -184,19 +192,22 @@ TEST_F(StoreTest, stateDirectoryThatMayNotBeWrittenAsAnotherUser) {
         if (::setgid(65534) != 0 || ::setuid(65534) != 0) return std::string("cannot change user");
         Store store(state_, MODULE_PROBE, "beta");
         Refusal refusal;
-        return store.load(state_ + "/good.so", kHost, refusal) == nullptr ? refusal.text() : "loaded";
+        return store.load(state_ + "/good.so", kHost, refusal) == nullptr ? refusal.text()
+                                                                          : "loaded";
     });
     EXPECT_THAT(said, HasSubstr("make state_dir writable"));
 }
 
 TEST_F(StoreTest, noexecStateDirectoryOnAMountOfItsOwn) {
     const auto said = inChild([&] {
-        if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        if (::unshare(CLONE_NEWNS) != 0 ||
+            ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
             ::mount("none", state_.c_str(), "tmpfs", MS_NOEXEC, nullptr) != 0)
             return std::string("no mount");
         Store store(state_, MODULE_PROBE, "beta");
         Refusal refusal;
-        return store.load(modulePath("good"), kHost, refusal) == nullptr ? refusal.text() : "loaded";
+        return store.load(modulePath("good"), kHost, refusal) == nullptr ? refusal.text()
+                                                                         : "loaded";
     });
     if (said == "no mount") GTEST_SKIP() << "needs the right to mount";
     EXPECT_THAT(said, HasSubstr("noexec"));

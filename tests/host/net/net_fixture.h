@@ -65,7 +65,9 @@ class TestService final : public Dispatcher {
       public:
         Hooks(TestService& service, Exchange& exchange) : service_(service), exchange_(exchange) {}
         void onBodyReady() override { service_.handler_(exchange_.shared_from_this()); }
-        void onComplete(const Summary& s) override { ++(s.aborted ? service_.aborted : service_.completed); }
+        void onComplete(const Summary& s) override {
+            ++(s.aborted ? service_.aborted : service_.completed);
+        }
 
       private:
         TestService& service_;

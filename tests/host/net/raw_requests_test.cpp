@@ -11,10 +11,13 @@ struct Raw {
     std::string request;
     unsigned status;
 };
-std::ostream& operator<<(std::ostream& out, const Raw& r) { return out << r.name; }
+std::ostream& operator<<(std::ostream& out, const Raw& r) {
+    return out << r.name;
+}
 
 std::string get(const std::string& target, const std::string& more = "") {
-    return "GET " + target + " HTTP/1.1\r\nHost: a.example\r\n" + more + "Connection: close\r\n\r\n";
+    return "GET " + target + " HTTP/1.1\r\nHost: a.example\r\n" + more +
+           "Connection: close\r\n\r\n";
 }
 std::string post(const std::string& fields, const std::string& body) {
     return "POST / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n" + fields + "\r\n" + body;
@@ -43,12 +46,18 @@ std::vector<Raw> table() {
         {"length_body", post("Content-Length: 5\r\n", "hello"), 200},
         {"zero_length", post("Content-Length: 0\r\n", ""), 200},
         {"chunked", post("Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\n\r\n"), 200},
-        {"chunked_upper", post("Transfer-Encoding: CHUNKED\r\n", "A\r\n0123456789\r\n0\r\n\r\n"), 200},
-        {"chunk_extension", post("Transfer-Encoding: chunked\r\n", "5;a=b\r\nhello\r\n0\r\n\r\n"), 200},
-        {"chunk_trailer", post("Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\nX: y\r\n\r\n"), 200},
-        {"expect_continue_with_body", post("Expect: 100-continue\r\nContent-Length: 2\r\n", "hi"), 200},
-        {"both_framings", post("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"), 400},
-        {"both_framings_other_order", post("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n"), 400},
+        {"chunked_upper", post("Transfer-Encoding: CHUNKED\r\n", "A\r\n0123456789\r\n0\r\n\r\n"),
+         200},
+        {"chunk_extension", post("Transfer-Encoding: chunked\r\n", "5;a=b\r\nhello\r\n0\r\n\r\n"),
+         200},
+        {"chunk_trailer", post("Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\nX: y\r\n\r\n"),
+         200},
+        {"expect_continue_with_body", post("Expect: 100-continue\r\nContent-Length: 2\r\n", "hi"),
+         200},
+        {"both_framings", post("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"),
+         400},
+        {"both_framings_other_order",
+         post("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n"), 400},
         {"two_lengths", post("Content-Length: 5\r\nContent-Length: 6\r\n", "hello"), 400},
         {"two_equal_lengths", post("Content-Length: 5\r\nContent-Length: 5\r\n", "hello"), 400},
         {"length_list", post("Content-Length: 5, 5\r\n", "hello"), 400},
@@ -59,16 +68,29 @@ std::vector<Raw> table() {
         {"empty_length", post("Content-Length:\r\n", "hello"), 400},
         {"gzip_encoding", post("Transfer-Encoding: gzip\r\n", ""), 501},
         {"gzip_chunked", post("Transfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n"), 501},
-        {"two_encodings", post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"), 400},
+        {"two_encodings",
+         post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"), 400},
         {"chunked_quoted", post("Transfer-Encoding: \"chunked\"\r\n", "0\r\n\r\n"), 501},
-        {"chunked_vt", post("Transfer-Encoding: \x0b" "chunked\r\n", "0\r\n\r\n"), 400},
-        {"chunked_in_http10", "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
-        {"chunk_size_not_hex", post("Transfer-Encoding: chunked\r\n", "z\r\nhello\r\n0\r\n\r\n"), 400},
-        {"chunk_size_negative", post("Transfer-Encoding: chunked\r\n", "-5\r\nhello\r\n0\r\n\r\n"), 400},
-        {"chunk_size_overflow", post("Transfer-Encoding: chunked\r\n", "fffffffffffffffff\r\nhello\r\n0\r\n\r\n"), 400},
-        {"chunk_without_crlf", post("Transfer-Encoding: chunked\r\n", "5\r\nhelloXX0\r\n\r\n"), 400},
+        {"chunked_vt",
+         post("Transfer-Encoding: \x0b"
+              "chunked\r\n",
+              "0\r\n\r\n"),
+         400},
+        {"chunked_in_http10",
+         "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+        {"chunk_size_not_hex", post("Transfer-Encoding: chunked\r\n", "z\r\nhello\r\n0\r\n\r\n"),
+         400},
+        {"chunk_size_negative", post("Transfer-Encoding: chunked\r\n", "-5\r\nhello\r\n0\r\n\r\n"),
+         400},
+        {"chunk_size_overflow",
+         post("Transfer-Encoding: chunked\r\n", "fffffffffffffffff\r\nhello\r\n0\r\n\r\n"), 400},
+        {"chunk_without_crlf", post("Transfer-Encoding: chunked\r\n", "5\r\nhelloXX0\r\n\r\n"),
+         400},
         {"body_too_large", post("Content-Length: 10241\r\n", ""), 413},
-        {"chunks_too_large", post("Transfer-Encoding: chunked\r\n", "3000\r\n" + std::string(0x3000, 'x') + "\r\n0\r\n\r\n"), 413},
+        {"chunks_too_large",
+         post("Transfer-Encoding: chunked\r\n",
+              "3000\r\n" + std::string(0x3000, 'x') + "\r\n0\r\n\r\n"),
+         413},
         {"folding_space", get("/", "X-A: b\r\n c\r\n"), 400},
         {"folding_tab", get("/", "X-A: b\r\n\tc\r\n"), 400},
         {"fold_first_line", "GET / HTTP/1.1\r\n Host: a\r\n\r\n", 400},
@@ -125,7 +147,8 @@ std::vector<Raw> table() {
 class RawRequests : public ::testing::TestWithParam<Raw> {
   public:
     static void SetUpTestSuite() {
-        service_ = std::make_shared<TestService>([](const ExchangePtr& e) { e->respond(okHead(), "ok"); });
+        service_ =
+            std::make_shared<TestService>([](const ExchangePtr& e) { e->respond(okHead(), "ok"); });
         engine_ = std::make_unique<EngineUnderTest>(service_);
     }
     static void TearDownTestSuite() {

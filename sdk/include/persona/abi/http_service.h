@@ -22,9 +22,10 @@ extern "C" {
 #define PSN_MATCH_EXACT 1u  /* the path equals pattern */
 #define PSN_MATCH_PREFIX 2u /* the path starts with pattern */
 
-#define PSN_BODY_NONE 0u   /* a body is read and thrown away within max_body, else 413 */
-#define PSN_BODY_BUFFER 1u /* handle() is called when the whole body, at most max_body, is there \
-                            */
+#define PSN_BODY_NONE 0u /* a body is read and thrown away within max_body, else 413 */
+#define PSN_BODY_BUFFER                                                      \
+    1u /* handle() is called when the whole body, at most max_body, is there \
+        */
 #define PSN_BODY_STREAM \
     2u /* handle() is called with the head; forward() or read_body() take the body */
 

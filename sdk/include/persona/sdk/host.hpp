@@ -55,7 +55,8 @@ struct ClientResponse {
         for (const auto& [n, v] : headers) {
             if (n.size() != name.size()) continue;
             bool same = true;
-            for (std::size_t i = 0; i < n.size() && same; ++i) same = (n[i] | 0x20) == (name[i] | 0x20);
+            for (std::size_t i = 0; i < n.size() && same; ++i)
+                same = (n[i] | 0x20) == (name[i] | 0x20);
             if (same) return v;
         }
         return {};
@@ -81,7 +82,9 @@ class Host {
         find(counters_, PSN_COUNTERS_ID);
         find(timer_, PSN_TIMER_ID);
     }
-    void log(std::uint32_t level, std::string_view message) const noexcept { log_->write(host_, level, {nullptr, 0}, abi(message)); }
+    void log(std::uint32_t level, std::string_view message) const noexcept {
+        log_->write(host_, level, {nullptr, 0}, abi(message));
+    }
     void info(std::string_view message) const noexcept { log(PSN_LOG_INFO, message); }
     void warn(std::string_view message) const noexcept { log(PSN_LOG_WARN, message); }
     void error(std::string_view message) const noexcept { log(PSN_LOG_ERROR, message); }
@@ -90,22 +93,32 @@ class Host {
     /// n octets fit for keys; throws when the source fails.
     [[nodiscard]] std::string random(std::size_t n) const {
         std::string out(n, '\0');
-        if (clock_->random(host_, out.data(), n) != PSN_OK) throw std::runtime_error("no randomness to be had");
+        if (clock_->random(host_, out.data(), n) != PSN_OK)
+            throw std::runtime_error("no randomness to be had");
         return out;
     }
-    [[nodiscard]] Metric counter(const std::string& name) const { return declare(PSN_METRIC_COUNTER, name); }
-    [[nodiscard]] Metric timing(const std::string& name) const { return declare(PSN_METRIC_TIMING, name); }
+    [[nodiscard]] Metric counter(const std::string& name) const {
+        return declare(PSN_METRIC_COUNTER, name);
+    }
+    [[nodiscard]] Metric timing(const std::string& name) const {
+        return declare(PSN_METRIC_TIMING, name);
+    }
 
     /// [any] PSN_FULL or PSN_NOT_FOUND: `work` will never be called.
-    psn_rc submit(std::string_view executor, std::function<void(bool late)> work, std::uint64_t deadline_ms = 0) const {
+    psn_rc submit(std::string_view executor, std::function<void(bool late)> work,
+                  std::uint64_t deadline_ms = 0) const {
         auto* boxed = new std::function<void(bool)>(std::move(work));
-        const psn_rc rc = executor_->submit(host_, abi(executor), deadline_ms, [](void* user, std::uint32_t late) {
-            const std::unique_ptr<std::function<void(bool)>> f(static_cast<std::function<void(bool)>*>(user));
-            try {
-                (*f)(late != 0);
-            } catch (...) {
-            }
-        }, boxed);
+        const psn_rc rc = executor_->submit(
+            host_, abi(executor), deadline_ms,
+            [](void* user, std::uint32_t late) {
+                const std::unique_ptr<std::function<void(bool)>> f(
+                    static_cast<std::function<void(bool)>*>(user));
+                try {
+                    (*f)(late != 0);
+                } catch (...) {
+                }
+            },
+            boxed);
         if (rc != PSN_OK) delete boxed;
         return rc;
     }
@@ -125,24 +138,38 @@ class Host {
         } wait;
         std::vector<psn_header> headers;
         for (const auto& [n, v] : r.headers) headers.push_back({abi(n), abi(v)});
-        const psn_client_request request{sizeof(psn_client_request), r.flags, abi(r.upstream), abi(r.url), abi(r.method), abi(r.target),
-                                         headers.data(), static_cast<std::uint32_t>(headers.size()), 0, abi(r.body), r.max_body, r.deadline_ms};
-        const psn_rc sent = client_->send(host_, &request, [](void* user, psn_rc rc, const psn_client_response* answer, psn_str detail) {
-            auto& w = *static_cast<Wait*>(user);
-            const std::lock_guard<std::mutex> lock(w.mutex);
-            try {
-                w.response.rc = rc;
-                w.response.detail = text(detail);
-                w.response.status = answer->status;
-                w.response.body = text(answer->body);
-                for (std::uint32_t i = 0; i < answer->header_count; ++i)
-                    w.response.headers.emplace_back(text(answer->headers[i].name), text(answer->headers[i].value));
-            } catch (...) {
-                w.response.rc = PSN_FAIL;
-            }
-            w.done = true;
-            w.ready.notify_one();
-        }, &wait);
+        const psn_client_request request{sizeof(psn_client_request),
+                                         r.flags,
+                                         abi(r.upstream),
+                                         abi(r.url),
+                                         abi(r.method),
+                                         abi(r.target),
+                                         headers.data(),
+                                         static_cast<std::uint32_t>(headers.size()),
+                                         0,
+                                         abi(r.body),
+                                         r.max_body,
+                                         r.deadline_ms};
+        const psn_rc sent = client_->send(
+            host_, &request,
+            [](void* user, psn_rc rc, const psn_client_response* answer, psn_str detail) {
+                auto& w = *static_cast<Wait*>(user);
+                const std::lock_guard<std::mutex> lock(w.mutex);
+                try {
+                    w.response.rc = rc;
+                    w.response.detail = text(detail);
+                    w.response.status = answer->status;
+                    w.response.body = text(answer->body);
+                    for (std::uint32_t i = 0; i < answer->header_count; ++i)
+                        w.response.headers.emplace_back(text(answer->headers[i].name),
+                                                        text(answer->headers[i].value));
+                } catch (...) {
+                    w.response.rc = PSN_FAIL;
+                }
+                w.done = true;
+                w.ready.notify_one();
+            },
+            &wait);
         if (sent != PSN_OK) {
             out.rc = sent;
             out.detail = "the request was not taken";
@@ -160,11 +187,13 @@ class Host {
     template <typename T>
     void find(const T*& table, std::string_view id) {
         table = static_cast<const T*>(host_->get_extension(host_, abi(id)));
-        if (table == nullptr || table->struct_size < sizeof(T)) throw std::runtime_error("the host lacks " + std::string(id));
+        if (table == nullptr || table->struct_size < sizeof(T))
+            throw std::runtime_error("the host lacks " + std::string(id));
     }
     [[nodiscard]] Metric declare(std::uint32_t kind, const std::string& name) const {
         psn_metric* m = nullptr;
-        if (metrics_->declare(host_, kind, abi(name), &m) != PSN_OK) throw std::runtime_error("bad metric name " + name);
+        if (metrics_->declare(host_, kind, abi(name), &m) != PSN_OK)
+            throw std::runtime_error("bad metric name " + name);
         return {metrics_, m};
     }
     const psn_host* host_;
@@ -177,11 +206,13 @@ class Host {
     const psn_timer_api* timer_ = nullptr;
 };
 
-/// The plugin's options, already checked by the host. Throws std::runtime_error for names not declared.
+/// The plugin's options, already checked by the host. Throws std::runtime_error for names not
+/// declared.
 class Config {
   public:
     Config(const psn_host* host, const psn_config* config)
-        : api_(static_cast<const psn_config_api*>(host->get_extension(host, abi(PSN_CONFIG_ID)))), config_(config) {
+        : api_(static_cast<const psn_config_api*>(host->get_extension(host, abi(PSN_CONFIG_ID)))),
+          config_(config) {
         if (api_ == nullptr) throw std::runtime_error("the host lacks " PSN_CONFIG_ID);
     }
     [[nodiscard]] std::string str(std::string_view name) const {
@@ -202,7 +233,8 @@ class Config {
         return v;
     }
     /// LIST: empty keys. MAP: key and value.
-    [[nodiscard]] std::vector<std::pair<std::string, std::string>> items(std::string_view name) const {
+    [[nodiscard]] std::vector<std::pair<std::string, std::string>> items(
+        std::string_view name) const {
         std::uint32_t n = 0;
         check(api_->list_size(config_, abi(name), &n), name);
         std::vector<std::pair<std::string, std::string>> out;
@@ -213,19 +245,24 @@ class Config {
         }
         return out;
     }
-    [[nodiscard]] bool isSet(std::string_view name) const { return api_->is_set(config_, abi(name)) != 0; }
+    [[nodiscard]] bool isSet(std::string_view name) const {
+        return api_->is_set(config_, abi(name)) != 0;
+    }
 
   private:
     static void check(psn_rc rc, std::string_view name) {
-        if (rc != PSN_OK) throw std::runtime_error("option " + std::string(name) + " is not declared with that type");
+        if (rc != PSN_OK)
+            throw std::runtime_error("option " + std::string(name) +
+                                     " is not declared with that type");
     }
     const psn_config_api* api_;
     const psn_config* config_;
 };
 
 /// A row of the option table. `min` and `max` both 0: no bounds.
-inline psn_option option(std::string_view name, psn_option_type type, std::string_view def, std::string_view doc,
-                         std::uint32_t flags = 0, std::int64_t min = 0, std::int64_t max = 0, std::string_view choices = "") noexcept {
+inline psn_option option(std::string_view name, psn_option_type type, std::string_view def,
+                         std::string_view doc, std::uint32_t flags = 0, std::int64_t min = 0,
+                         std::int64_t max = 0, std::string_view choices = "") noexcept {
     return {abi(name), type, flags, abi(def), abi(choices), min, max, abi(doc)};
 }
 

@@ -17,7 +17,10 @@ namespace persona::sdk {
 class Service {
   public:
     Service(const psn_host* host, const psn_config* config)
-        : host(host), config(host, config), stream_api_(static_cast<const psn_stream_api*>(host->get_extension(host, abi(PSN_STREAM_ID)))) {
+        : host(host),
+          config(host, config),
+          stream_api_(
+              static_cast<const psn_stream_api*>(host->get_extension(host, abi(PSN_STREAM_ID)))) {
         if (stream_api_ == nullptr) throw std::runtime_error("the host lacks " PSN_STREAM_ID);
     }
     virtual ~Service() = default;
@@ -41,9 +44,12 @@ class Service {
         const char* executor = "";
     };
     /// method and pattern must live as long as the service (literals do).
-    void route(std::string_view method, std::string_view pattern, std::string_view name, RouteOptions o, Handler handler) {
-        routes_.push_back({abi(method), abi(pattern), o.match, o.body, o.max_body, o.blocking ? PSN_ROUTE_BLOCKING : 0,
-                           static_cast<std::uint32_t>(handlers_.size()), abi(name), abi(o.executor)});
+    void route(std::string_view method, std::string_view pattern, std::string_view name,
+               RouteOptions o, Handler handler) {
+        routes_.push_back({abi(method), abi(pattern), o.match, o.body, o.max_body,
+                           o.blocking ? PSN_ROUTE_BLOCKING : 0,
+                           static_cast<std::uint32_t>(handlers_.size()), abi(name),
+                           abi(o.executor)});
         handlers_.push_back(std::move(handler));
     }
 
@@ -60,7 +66,8 @@ class Service {
 template <typename T>
 struct ServiceFactory {
     static T& self(psn_instance* i) noexcept { return *reinterpret_cast<T*>(i); }
-    static psn_rc create(const psn_host* h, const psn_config* c, psn_instance** out, psn_err* err) noexcept {
+    static psn_rc create(const psn_host* h, const psn_config* c, psn_instance** out,
+                         psn_err* err) noexcept {
         return guarded(err, [&] { *out = reinterpret_cast<psn_instance*>(new T(h, c)); });
     }
     static psn_rc activate(psn_instance* i, psn_err* err) noexcept {
@@ -99,8 +106,17 @@ struct ServiceFactory {
     static const void* get(psn_str id) noexcept {
         if (view(id) != PSN_HTTP_SERVICE_ID) return nullptr;
         static const std::vector<psn_option> kOptions = T::options();
-        static const psn_http_service_factory kFactory{sizeof(psn_http_service_factory), static_cast<std::uint32_t>(kOptions.size()), kOptions.data(),
-                                                       create, activate, deactivate, destroy, routes, handle, health, nullptr};
+        static const psn_http_service_factory kFactory{sizeof(psn_http_service_factory),
+                                                       static_cast<std::uint32_t>(kOptions.size()),
+                                                       kOptions.data(),
+                                                       create,
+                                                       activate,
+                                                       deactivate,
+                                                       destroy,
+                                                       routes,
+                                                       handle,
+                                                       health,
+                                                       nullptr};
         return &kFactory;
     }
 
@@ -122,12 +138,19 @@ struct ServiceFactory {
 }  // namespace persona::sdk
 
 /// The entry of a plugin with one role. MANIFEST: a JSON text literal (see plugin.h).
-#define PSN_SERVICE_PLUGIN(CLASS, MANIFEST)                                                              \
-    extern "C" PSN_EXPORT const psn_plugin_entry* psn_plugin_entry_v1(void) {                            \
-        static const psn_plugin_entry kEntry{                                                            \
-            PSN_ABI_MAGIC, PSN_ABI_MAJOR, PSN_ABI_MINOR, sizeof(psn_plugin_entry), 0,                    \
-            {MANIFEST, sizeof(MANIFEST) - 1},                                                            \
-            [](const psn_host*, psn_err*) -> psn_rc { return PSN_OK; }, []() {},                         \
-            [](psn_str id) -> const void* { return persona::sdk::ServiceFactory<CLASS>::get(id); }};     \
-        return &kEntry;                                                                                  \
+#define PSN_SERVICE_PLUGIN(CLASS, MANIFEST)                                   \
+    extern "C" PSN_EXPORT const psn_plugin_entry* psn_plugin_entry_v1(void) { \
+        static const psn_plugin_entry kEntry{                                 \
+            PSN_ABI_MAGIC,                                                    \
+            PSN_ABI_MAJOR,                                                    \
+            PSN_ABI_MINOR,                                                    \
+            sizeof(psn_plugin_entry),                                         \
+            0,                                                                \
+            {MANIFEST, sizeof(MANIFEST) - 1},                                 \
+            [](const psn_host*, psn_err*) -> psn_rc { return PSN_OK; },       \
+            []() {},                                                          \
+            [](psn_str id) -> const void* {                                   \
+                return persona::sdk::ServiceFactory<CLASS>::get(id);          \
+            }};                                                               \
+        return &kEntry;                                                       \
     }

@@ -29,7 +29,12 @@ class Stream {
         std::vector<psn_header> h;
         h.reserve(headers.size());
         for (const auto& [n, v] : headers) h.push_back({abi(n), abi(v)});
-        const psn_response r{sizeof(psn_response), status, h.data(), static_cast<std::uint32_t>(h.size()), 0, abi(body)};
+        const psn_response r{sizeof(psn_response),
+                             status,
+                             h.data(),
+                             static_cast<std::uint32_t>(h.size()),
+                             0,
+                             abi(body)};
         return api_->respond(stream_, &r);
     }
     psn_rc text(unsigned status, std::string_view body) const {
@@ -39,14 +44,22 @@ class Stream {
         return respond(status, {{"Content-Type", "application/json; charset=utf-8"}}, body);
     }
     /// Relays to an upstream; see psn_forward.
-    psn_rc forward(std::string_view upstream, const Headers& set = {}, const std::vector<std::string_view>& remove = {},
+    psn_rc forward(std::string_view upstream, const Headers& set = {},
+                   const std::vector<std::string_view>& remove = {},
                    std::string_view target = {}) const {
         std::vector<psn_header> h;
         for (const auto& [n, v] : set) h.push_back({abi(n), abi(v)});
         std::vector<psn_str> r;
         for (const auto n : remove) r.push_back(abi(n));
-        const psn_forward f{sizeof(psn_forward), 0, abi(upstream), abi(target), h.data(), static_cast<std::uint32_t>(h.size()),
-                            static_cast<std::uint32_t>(r.size()), r.data(), 0};
+        const psn_forward f{sizeof(psn_forward),
+                            0,
+                            abi(upstream),
+                            abi(target),
+                            h.data(),
+                            static_cast<std::uint32_t>(h.size()),
+                            static_cast<std::uint32_t>(r.size()),
+                            r.data(),
+                            0};
         return api_->forward(stream_, &f);
     }
     /// Keeps the stream valid beyond the handler; end it with release().

@@ -1,5 +1,6 @@
 /* init never returns. */
 #include <unistd.h>
 #define PLUGIN_INIT_BODY \
-    for (;;) pause();
+    for (;;) pause();    \
+    return PSN_OK;
 #include "plugin.h"

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "libs/domainkey/domain_key.h"
+
+namespace persona::keysigner {
+
+struct CertifyOptions {
+    std::string issuer;  ///< host of public_url
+    std::vector<std::string> forcible_issuers;
+    std::int64_t certificate_validity_ms = 86'400'000, ephemeral_session_duration_ms = 3'600'000;
+    std::int64_t iat_backdate_ms = 0;
+    protocol::KeyOptions keys;
+};
+
+struct CertifyAnswer {
+    unsigned status = 200;
+    bool json = false;  ///< else text/plain
+    std::string body;
+};
+
+/// POST /wsapi/cert_key of the keysigner (protocol.md section 2), from the body's octets.
+[[nodiscard]] CertifyAnswer certify(std::string_view content_type, std::string_view body,
+                                    const domainkey::DomainKey& key, const CertifyOptions& options,
+                                    std::int64_t now_ms);
+
+}  // namespace persona::keysigner

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "libs/domainkey/domain_key.h"
+
+namespace persona::pages {
+
+/// A page as it stands in memory, made once.
+struct Page {
+    unsigned status = 200;
+    std::string content_type, cache_control, body, etag;
+};
+
+/// The support document of this service (protocol.md 4.6).
+[[nodiscard]] Page supportDocument(const protocol::PublicKey& key);
+[[nodiscard]] Page delegation(std::string_view authority);
+/// Deprecated /pk: the bare key object.
+[[nodiscard]] Page publicKey(const protocol::PublicKey& key);
+[[nodiscard]] Page home(std::string_view public_url);
+[[nodiscard]] Page notFound(bool json);
+/// Strong ETag: a hash of the octets, quoted.
+[[nodiscard]] std::string etagOf(std::string_view body);
+/// True when If-None-Match names that ETag, or is "*".
+[[nodiscard]] bool matches(std::string_view if_none_match, std::string_view etag);
+
+}  // namespace persona::pages

@@ -33,11 +33,12 @@ namespace {
 
 char crash_modules[8192];
 
-void put(const char* text) {
+[[maybe_unused]] void put(const char* text) {
     // Async-signal-safe: nothing but write.
     [[maybe_unused]] const auto n = ::write(2, text, std::strlen(text));
 }
 
+#ifndef PERSONA_SANITIZED
 void onCrash(int signal) {
     put("persona-host: fatal signal ");
     put(::sigabbrev_np(signal) != nullptr ? ::sigabbrev_np(signal) : "?");
@@ -48,6 +49,7 @@ void onCrash(int signal) {
     ::signal(signal, SIG_DFL);
     ::raise(signal);
 }
+#endif
 
 }  // namespace
 

@@ -254,10 +254,12 @@ void psn_stream::handle() {
 void psn_stream::callHandler() {
     ref();
     psn_rc rc = PSN_FAIL;
+    const auto handovers = handovers_.load();
     {
         const InPlugin mark(service_->id());
         rc = service_->handle(route_->id, this);
     }
+    if (handovers_.load() != handovers) return unref();
     if (rc != PSN_OK && !answered_.load()) {
         service_->runtime().log.write(
             4, service_->id(),
@@ -645,6 +647,7 @@ void psn_stream::doForward(const std::string& upstream, std::uint64_t deadline_m
     auto& runtime = service_->runtime();
     if (const auto it = runtime.inproc.find(upstream); it != runtime.inproc.end()) {
         exchange_->origin = net::Origin::Inproc;
+        handovers_.fetch_add(1);
         answered_.store(false);
         return dispatchTo(*runtime.services.at(it->second));
     }

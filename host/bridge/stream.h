@@ -99,6 +99,7 @@ struct psn_stream {
     psn_token token_ = 0;
     bool body_taken_ = false, body_complete_ = false, in_filter_ = false, reply_called_ = false;
     std::atomic<bool> answered_{false};
+    std::atomic<unsigned> handovers_{0};  ///< times another service took over
     std::atomic<bool> complete_{false};
     std::atomic<int> holds_ = 0;
     std::string local_reply_, request_id_, route_name_;

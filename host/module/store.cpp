@@ -51,7 +51,9 @@ bool makeDirectories(const std::string& path) {
     for (std::size_t at = 1; at != std::string::npos;) {
         at = path.find('/', at);
         const auto part = path.substr(0, at);
-        if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) return false;
+        // Only the staged copies are for this user alone; other roles may have files beside them.
+        if (::mkdir(part.c_str(), at == std::string::npos ? 0700 : 0755) != 0 && errno != EEXIST)
+            return false;
         if (at != std::string::npos) ++at;
     }
     return true;

@@ -38,6 +38,12 @@ class Process {
         pid_ = ::fork();
         if (pid_ == 0) {
             if (::freopen(log.c_str(), "w", stderr) == nullptr) ::_exit(126);
+            // What the caller's environment sets would override the test's configuration.
+            std::vector<std::string> ours;
+            for (char** e = environ; *e != nullptr; ++e)
+                if (std::string_view(*e).starts_with("PERSONA_"))
+                    ours.emplace_back(*e, std::string_view(*e).find('='));
+            for (const auto& name : ours) ::unsetenv(name.c_str());
             const std::string program = std::string(PERSONA_BUILD_DIR) + "/bin/persona-host";
             ::execl(program.c_str(), program.c_str(), "run", config.c_str(), nullptr);
             ::_exit(127);

@@ -385,7 +385,7 @@ void Engine::send(ClientRequest request, std::function<void(ClientResult)> done)
     };
     UrlParts url;
     if (!parseUrl(request.url, url)) return refuse(ClientError::Denied, "not an http or https URL");
-    request.target = url.target;
+    if (request.target.empty()) request.target = url.target;
     if (!request.fields.find("host")) request.fields.add("Host", url.authority);
     std::call_once(impl_->resolver_once,
                    [this] { impl_->resolver = std::make_unique<Resolver>(); });

@@ -33,7 +33,8 @@ class Upstream {
 struct ClientRequest {
     Upstream* upstream = nullptr;  ///< or url
     std::string url;               ///< http:// or https://; redirects are not followed
-    std::string method = "GET", target;
+    std::string method = "GET";
+    std::string target;  ///< path and query; with url: empty, or sent in place of the URL's own
     Fields fields;
     std::string body;
     std::uint64_t max_body = 1024 * 1024;

@@ -93,7 +93,16 @@ std::string toLower(std::string_view text) {
     return out;
 }
 
-bool isHostName(std::string_view text) {
+bool isHostName(std::string_view text, bool allow_port) {
+    if (const auto colon = text.find(':'); allow_port && colon != std::string_view::npos) {
+        const auto port = text.substr(colon + 1);
+        if (port.empty() || port.size() > 5 || port.front() == '0' ||
+            !std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; }))
+            return false;
+        text = text.substr(0, colon);
+        // Ports are for tests, whose servers are on this machine.
+        if (text == "localhost" || text == "127.0.0.1") return true;
+    }
     if (text.empty() || text.size() > 253) return false;
     std::size_t labels = 0;
     std::string_view last;
@@ -115,7 +124,7 @@ bool isHostName(std::string_view text) {
     return !(last.size() >= 2 && last[0] == '0' && (last[1] == 'x' || last[1] == 'X'));
 }
 
-std::optional<std::string> emailDomain(std::string_view a) {
+std::optional<std::string> emailDomain(std::string_view a, bool allow_port) {
     if (a.size() < 3 || a.size() > 254) return std::nullopt;
     for (const char c : a)
         if (c < 0x21 || c > 0x7e) return std::nullopt;
@@ -123,7 +132,7 @@ std::optional<std::string> emailDomain(std::string_view a) {
     if (at == std::string_view::npos || a.find('@', at + 1) != std::string_view::npos)
         return std::nullopt;
     auto domain = toLower(a.substr(at + 1));
-    if (!isLocalPart(a.substr(0, at)) || !isHostName(domain)) return std::nullopt;
+    if (!isLocalPart(a.substr(0, at)) || !isHostName(domain, allow_port)) return std::nullopt;
     return domain;
 }
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "libs/protocol/authority.h"
 #include "libs/protocol/key.h"
-#include "libs/protocol/support.h"
 
 namespace persona::protocol {
 

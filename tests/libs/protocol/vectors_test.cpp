@@ -3,8 +3,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "libs/protocol/authority.h"
 #include "libs/protocol/names.h"
-#include "libs/protocol/support.h"
 #include "libs/protocol/token.h"
 #include "libs/protocol/verify.h"
 

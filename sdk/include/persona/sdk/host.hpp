@@ -122,20 +122,8 @@ class Host {
         if (rc != PSN_OK) delete boxed;
         return rc;
     }
-    /// [executor] Waits for the answer; PSN_DENIED on threads that must not block.
-    [[nodiscard]] ClientResponse call(const ClientRequest& r) const {
-        ClientResponse out;
-        if (executor_->may_block(host_) == 0) {
-            out.rc = PSN_DENIED;
-            out.detail = "this thread must not block";
-            return out;
-        }
-        struct Wait {
-            std::mutex mutex;
-            std::condition_variable ready;
-            bool done = false;
-            ClientResponse response;
-        } wait;
+    /// [any] `done` is called exactly once, on any thread, and must not block; not PSN_OK: never.
+    psn_rc send(const ClientRequest& r, std::function<void(ClientResponse)> done) const {
         std::vector<psn_header> headers;
         for (const auto& [n, v] : r.headers) headers.push_back({abi(n), abi(v)});
         const psn_client_request request{sizeof(psn_client_request),
@@ -150,28 +138,54 @@ class Host {
                                          abi(r.body),
                                          r.max_body,
                                          r.deadline_ms};
+        using Done = std::function<void(ClientResponse)>;
+        auto boxed = std::make_unique<Done>(std::move(done));
         const psn_rc sent = client_->send(
             host_, &request,
             [](void* user, psn_rc rc, const psn_client_response* answer, psn_str detail) {
-                auto& w = *static_cast<Wait*>(user);
-                const std::lock_guard<std::mutex> lock(w.mutex);
+                const std::unique_ptr<Done> f(static_cast<Done*>(user));
+                ClientResponse response;
                 try {
-                    w.response.rc = rc;
-                    w.response.detail = text(detail);
-                    w.response.status = answer->status;
-                    w.response.body = text(answer->body);
+                    response.rc = rc;
+                    response.detail = text(detail);
+                    response.status = answer->status;
+                    response.body = text(answer->body);
                     for (std::uint32_t i = 0; i < answer->header_count; ++i)
-                        w.response.headers.emplace_back(text(answer->headers[i].name),
-                                                        text(answer->headers[i].value));
+                        response.headers.emplace_back(text(answer->headers[i].name),
+                                                      text(answer->headers[i].value));
                 } catch (...) {
-                    w.response.rc = PSN_FAIL;
+                    response.rc = PSN_FAIL;
                 }
-                w.done = true;
-                w.ready.notify_one();
+                try {
+                    (*f)(std::move(response));
+                } catch (...) {
+                }
             },
-            &wait);
-        if (sent != PSN_OK) {
-            out.rc = sent;
+            boxed.get());
+        if (sent == PSN_OK) static_cast<void>(boxed.release());
+        return sent;
+    }
+    /// [executor] Waits for the answer; PSN_DENIED on threads that must not block.
+    [[nodiscard]] ClientResponse call(const ClientRequest& r) const {
+        ClientResponse out;
+        if (executor_->may_block(host_) == 0) {
+            out.rc = PSN_DENIED;
+            out.detail = "this thread must not block";
+            return out;
+        }
+        struct Wait {
+            std::mutex mutex;
+            std::condition_variable ready;
+            bool done = false;
+            ClientResponse response;
+        } wait;
+        out.rc = send(r, [&wait](ClientResponse response) {
+            const std::lock_guard<std::mutex> lock(wait.mutex);
+            wait.response = std::move(response);
+            wait.done = true;
+            wait.ready.notify_one();
+        });
+        if (out.rc != PSN_OK) {
             out.detail = "the request was not taken";
             return out;
         }

@@ -18,7 +18,9 @@ typedef struct psn_client_request {
     psn_str upstream; /* name under `upstreams:`; empty: url counts */
     psn_str url;      /* absolute http or https URL; TLS names and chains are always verified */
     psn_str method;
-    psn_str target; /* with upstream: path and query */
+    psn_str
+        target; /* with upstream: path and query; with url: empty, or what takes the place of its
+                   path, such as an absolute URL that the server at `url` is to fetch as a proxy */
     const psn_header* headers;
     uint32_t header_count;
     uint32_t reserved;

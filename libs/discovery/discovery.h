@@ -64,7 +64,7 @@ struct Ports {
     std::function<void(const std::string& domain)> on_seen;
 };
 
-using DiscoveredPtr = std::shared_ptr<const protocol::Discovered>;
+using protocol::DiscoveredPtr;
 
 /// Who speaks for a domain, over the network, with a cache (protocol.md 4). All [any].
 class Discovery {

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,8 @@ struct Discovered {
     std::vector<PublicKey> keys;
     bool proxied = false;  ///< the domain is in `proxy_idps`; says nothing of how it was found
 };
+
+using DiscoveredPtr = std::shared_ptr<const Discovered>;
 
 /// The way from a domain to its authority, one fetch at a time: whoever walks gets the hop for
 /// (current(), principal()) from where it likes, and hands it to take(), until done().

@@ -7,28 +7,75 @@
 
 namespace persona::protocol {
 
-namespace {
+/// The numbered steps of 3.2, in their order.
+class Verification::Steps {
+  public:
+    Steps(VerifyRequest r, Api api, const VerifyOptions& o, std::int64_t n)
+        : request(std::move(r)), v2(api == Api::V2), options(o), now(n) {}
 
-struct Verification {
-    const VerifyRequest& request;
+    std::optional<std::string> advance() {
+        while (stage_ != Stage::Done) {
+            if (stage_ == Stage::Local) {
+                stage_ = parse() ? Stage::Issuer : Stage::Done;
+            } else if (stage_ == Stage::Issuer) {
+                if (auto domain = missing(issuer_to_discover_)) return domain;
+                stage_ = checkTokens() ? Stage::Authority : Stage::Done;
+            } else {
+                if (auto domain = missing(domain_to_discover_)) return domain;
+                if (checkAuthority()) succeed();
+                stage_ = Stage::Done;
+            }
+        }
+        return std::nullopt;
+    }
+
+    void provide(DiscoveredPtr found) { found_.emplace_back(asked_, std::move(found)); }
+
+    VerifyResult take() {
+        if (result.ok) return std::move(result);
+        VerifyResult refused;
+        refused.reason = std::move(result.reason);
+        return refused;
+    }
+
+  private:
+    enum class Stage { Local, Issuer, Authority, Done };
+
+    const VerifyRequest request;
     const bool v2;
     const VerifyOptions& options;
     const std::int64_t now;
-    const DiscoverFn& find;
     VerifyResult result;
-    std::map<std::string, Discovered> discovered;
+    Stage stage_ = Stage::Local;
+    std::string asked_;
+    std::vector<std::pair<std::string, DiscoveredPtr>> found_;  ///< two at most
+    std::string_view cert_text_;
+    std::optional<Token> cert_, assertion_;
+    CertificateCache::Found known_;  ///< the certificate was verified before
+    std::string issuer_, issuer_to_discover_, domain_to_discover_, domain_;
+
+    [[nodiscard]] const Json& certPayload() const {
+        return known_ ? known_->payload : cert_->payload;
+    }
+
+    [[nodiscard]] const Discovered* find(const std::string& domain) const {
+        for (const auto& [name, found] : found_)
+            if (name == domain) return found.get();
+        return nullptr;
+    }
+
+    /// The domain, when it is one that has to be discovered and has not been.
+    std::optional<std::string> missing(const std::string& domain) {
+        if (domain.empty() || find(domain) != nullptr) return std::nullopt;
+        asked_ = domain;
+        return domain;
+    }
 
     bool fail(std::string v1_text, std::string v2_text) {
         result.reason = v2 ? std::move(v2_text) : std::move(v1_text);
         return false;
     }
     bool fail(const std::string& text) { return fail(text, text); }
-
-    const Discovered& discoverOnce(const std::string& domain) {
-        const auto it = discovered.find(domain);
-        if (it != discovered.end()) return it->second;
-        return discovered[domain] = find(domain);
-    }
 
     bool checkTimes(const Json& payload, std::int64_t max_lifetime) {
         const auto late = [&] {
@@ -62,34 +109,31 @@ struct Verification {
         return version == nullptr ? legacy : (modern != nullptr ? modern : legacy);
     }
 
-    bool findIssuerKeys(const std::string& issuer, std::vector<PublicKey>& keys) {
-        if (issuer == options.hostname) {
-            keys = options.own_keys;
-            return true;
-        }
+    /// Step 7: names the domain to discover unless the key is our own.
+    bool chooseIssuer() {
+        if (issuer_ == options.hostname) return true;
         const bool forcible =
-            std::find(options.forcible_issuers.begin(), options.forcible_issuers.end(), issuer) !=
+            std::find(options.forcible_issuers.begin(), options.forcible_issuers.end(), issuer_) !=
             options.forcible_issuers.end();
-        if (!v2 && !request.force_issuer.empty() && issuer == request.force_issuer) {
-            if (!forcible) return fail("this verifier won't force issuer for " + issuer);
-            keys = options.own_keys;
-            return true;
-        }
-        if (v2 && forcible && isTrusted(issuer)) {
-            keys = options.own_keys;
-            return true;
-        }
+        if (!v2 && !request.force_issuer.empty() && issuer_ == request.force_issuer)
+            return forcible || fail("this verifier won't force issuer for " + issuer_);
+        if (v2 && forcible && isTrusted(issuer_)) return true;
         if (options.disable_primary_support)
             return fail("this verifier doesn't respect certs issued from domains other than: " +
                         options.hostname);
-        const auto& d = discoverOnce(issuer);
-        if (d.type != Discovered::Type::Primary || d.authority != issuer) {
-            const std::string why = d.type == Discovered::Type::Unsupported ? d.reason : "";
-            return fail("can't get public key for " + issuer + (why.empty() ? "" : ": " + why),
-                        why.empty() ? "untrusted issuer" : why);
-        }
-        keys = d.keys;
+        issuer_to_discover_ = issuer_;
         return true;
+    }
+
+    /// nullptr: failed.
+    const std::vector<PublicKey>* issuerKeys() {
+        if (issuer_to_discover_.empty()) return &options.own_keys;
+        const auto& d = *find(issuer_);
+        if (d.type == Discovered::Type::Primary && d.authority == issuer_) return &d.keys;
+        const std::string why = d.type == Discovered::Type::Unsupported ? d.reason : "";
+        fail("can't get public key for " + issuer_ + (why.empty() ? "" : ": " + why),
+             why.empty() ? "untrusted issuer" : why);
+        return nullptr;
     }
 
     [[nodiscard]] bool isTrusted(const std::string& issuer) const {
@@ -97,24 +141,34 @@ struct Verification {
                request.trusted_issuers.end();
     }
 
-    /// Who may speak for a domain; empty: nobody.
-    std::string authorityOf(const std::string& domain) {
+    /// Who may speak for the domain of the address; empty: nobody.
+    std::string authority() {
         if (options.disable_primary_support) return options.hostname;
-        const auto& d = discoverOnce(domain);
+        const auto& d = *find(domain_);
         if (d.type == Discovered::Type::Primary) return d.authority;
         if (d.type == Discovered::Type::Disabled) return options.hostname;
         if (options.idp_last_seen) {
-            const auto seen = options.idp_last_seen(domain);
+            const auto seen = options.idp_last_seen(domain_);
             if (seen && now - *seen < options.idp_offline_grace_period_ms) return "";
         }
         return options.hostname;
     }
 
-    bool checkCertificate(const Token& cert, const std::vector<PublicKey>& keys) {
+    bool checkCertificate(const std::vector<PublicKey>& keys) {
+        if (known_) {
+            for (const auto& key : keys)
+                if (key.canonical() == known_->issuer_key) return true;
+            options.certificates->drop(cert_text_);
+            known_ = nullptr;
+            cert_ = Token::parse(cert_text_);
+        }
         auto last = Token::Check::Bad;
         for (const auto& key : keys) {
-            last = cert.verify(key);
-            if (last == Token::Check::Good) return true;
+            last = cert_->verify(key);
+            if (last == Token::Check::Good) {
+                signed_by_ = &key;
+                return true;
+            }
         }
         switch (last) {
             case Token::Check::OtherAlgorithm:
@@ -126,7 +180,9 @@ struct Verification {
         }
     }
 
-    bool checkPrincipal(const Json& payload, const std::string& issuer) {
+    /// Step 13; names the domain to discover unless the issuer may speak for anybody (14).
+    bool checkPrincipal() {
+        const auto& payload = certPayload();
         const auto* principal = payload.find("principal");
         const auto* sub = payload.find("sub");
         if (principal != nullptr && !principal->isObject())
@@ -136,37 +192,42 @@ struct Verification {
             principal == nullptr ? nullptr : principal->find("unverified-email");
         if (email != nullptr && sub != nullptr && !(*email == *sub))
             return fail("email and sub differ");
-        std::string address;
+        const auto domainOf = [&](const Json& address) {
+            return address.isString() ? emailDomain(address.text(), options.allow_ports)
+                                      : std::nullopt;
+        };
+        std::optional<std::string> domain;
         if (!v2) {
             if (unverified != nullptr && !request.allow_unverified) return fail("unverified email");
             if (unverified != nullptr && email != nullptr)
                 return fail("both email and unverified-email");
             const auto* chosen = unverified != nullptr ? unverified : email;
             if (chosen == nullptr) return fail("missing email");
-            if (!chosen->isString() || !emailDomain(chosen->text())) return fail("invalid email");
-            address = chosen->text();
-            (unverified != nullptr ? result.unverified_email : result.email) = address;
-            if (!request.force_issuer.empty() && issuer == request.force_issuer) return true;
+            domain = domainOf(*chosen);
+            if (!domain) return fail("invalid email");
+            (unverified != nullptr ? result.unverified_email : result.email) = chosen->text();
+            if (!request.force_issuer.empty() && issuer_ == request.force_issuer) return true;
         } else {
             const auto* chosen = email != nullptr ? email : sub;
-            const bool present = chosen != nullptr;
-            const bool valid = present && chosen->isString() && emailDomain(chosen->text());
-            if (isTrusted(issuer)) {
-                if (present && !valid) return fail("invalid email");
-                if (valid) result.email = chosen->text();
-                return true;
-            }
-            if (!valid)
+            if (chosen != nullptr) domain = domainOf(*chosen);
+            if (domain) result.email = chosen->text();
+            if (isTrusted(issuer_)) return chosen == nullptr || domain || fail("invalid email");
+            if (!domain)
                 return fail(
                     "untrusted assertion, doesn't contain an email, and issuer is untrusted ");
-            address = result.email = chosen->text();
         }
-        const auto domain = *emailDomain(address);
-        const auto authority = authorityOf(domain);
-        if (authority.empty() || authority != issuer)
-            return fail("issuer '" + issuer + "' may not speak for emails from '" + domain + "'",
-                        "untrusted issuer, expected '" + authority + "', got '" + issuer + "'");
+        domain_ = *domain;
+        if (!options.disable_primary_support) domain_to_discover_ = domain_;
         return true;
+    }
+
+    /// Step 14.
+    bool checkAuthority() {
+        if (domain_.empty()) return true;
+        const auto speaker = authority();
+        return (!speaker.empty() && speaker == issuer_) ||
+               fail("issuer '" + issuer_ + "' may not speak for emails from '" + domain_ + "'",
+                    "untrusted issuer, expected '" + speaker + "', got '" + issuer_ + "'");
     }
 
     void collectClaims(const Json& cert, const Json& assertion) {
@@ -189,7 +250,15 @@ struct Verification {
             if (!reserved(n)) result.user_claims.add(n, v);
     }
 
-    bool run() {
+    bool malformedToken(std::size_t segments) {
+        return segments == 3 ? fail("malformed signature")
+                             : fail("malformed signature",
+                                    "signed object must have three parts, this one has " +
+                                        std::to_string(segments));
+    }
+
+    /// Steps 2 to 7: nothing but the text.
+    bool parse() {
         std::vector<std::string_view> parts;
         for (std::string_view rest = request.assertion;;) {
             const auto tilde = rest.find('~');
@@ -198,40 +267,63 @@ struct Verification {
             rest.remove_prefix(tilde + 1);
         }
         if (parts.size() < 2) return fail("no certificates provided");
-        std::vector<Token> tokens;
-        for (const auto part : parts) {
+        if (parts.size() == 2 && options.certificates)
+            known_ = options.certificates->find(parts[0], now);
+        for (std::size_t i = 0; i < parts.size(); ++i) {
+            if (i == 0 && known_) continue;
             std::size_t segments = 0;
-            auto t = Token::parse(part, &segments);
-            if (!t) {
-                if (segments != 3)
-                    return fail("malformed signature",
-                                "signed object must have three parts, this one has " +
-                                    std::to_string(segments));
-                return fail("malformed signature");
-            }
-            tokens.push_back(std::move(*t));
+            auto t = Token::parse(parts[i], &segments);
+            if (!t) return malformedToken(segments);
+            if (i == 0)
+                cert_ = std::move(t);
+            else
+                assertion_ = std::move(t);
         }
-        if (tokens.size() > 2) return fail("certificate chaining is not yet allowed");
-        const Token &cert = tokens[0], &assertion = tokens[1];
-        bool valid = false;
-        const Json* user_key_json = keyMember(cert.payload, valid);
-        bool assertion_valid = false;
-        keyMember(assertion.payload, assertion_valid);
-        if (!valid || !assertion_valid) return fail("unknown format version");
-        const auto* iss = cert.payload.findText("iss");
+        if (parts.size() > 2) return fail("certificate chaining is not yet allowed");
+        cert_text_ = parts[0];
+        bool cert_valid = false, assertion_valid = false;
+        keyMember(certPayload(), cert_valid);
+        keyMember(assertion_->payload, assertion_valid);
+        if (!cert_valid || !assertion_valid) return fail("unknown format version");
+        const auto* iss = certPayload().findText("iss");
         if (iss == nullptr) return fail("missing issuer");
-        const std::string issuer = *iss;
-        if (issuer != options.hostname && (!isHostName(issuer) || toLower(issuer) != issuer))
+        issuer_ = *iss;
+        if (issuer_ != options.hostname &&
+            (!isHostName(issuer_, options.allow_ports) || toLower(issuer_) != issuer_))
             return fail("invalid issuer");
-        std::vector<PublicKey> keys;
-        if (!findIssuerKeys(issuer, keys)) return false;
-        if (!checkCertificate(cert, keys)) return false;
-        if (!checkTimes(cert.payload, options.max_cert_lifetime_ms)) return false;
-        if (user_key_json == nullptr)
-            return fail("malformed signature", "no public key in the certificate");
-        const auto user_key = PublicKey::parse(*user_key_json, options.keys);
-        if (!user_key) return fail("malformed signature", user_key.error());
-        switch (assertion.verify(*user_key)) {
+        return chooseIssuer();
+    }
+
+    /// Step 10: the certified key, and the certificate is remembered.
+    std::optional<PublicKey> userKey() {
+        if (known_) return known_->user_key;
+        bool valid = false;
+        const auto* json = keyMember(cert_->payload, valid);
+        if (json == nullptr) {
+            fail("malformed signature", "no public key in the certificate");
+            return std::nullopt;
+        }
+        auto key = PublicKey::parse(*json, options.keys);
+        if (!key) {
+            fail("malformed signature", key.error());
+            return std::nullopt;
+        }
+        if (options.certificates && signed_by_ != nullptr)
+            options.certificates->put(cert_text_,
+                                      {cert_->payload, *key, signed_by_->canonical(),
+                                       *parseTime(*cert_->payload.find("exp"))},
+                                      now);
+        return std::move(*key);
+    }
+
+    /// Steps 8 to 13.
+    bool checkTokens() {
+        const auto* keys = issuerKeys();
+        if (keys == nullptr || !checkCertificate(*keys)) return false;
+        if (!checkTimes(certPayload(), options.max_cert_lifetime_ms)) return false;
+        const auto user_key = userKey();
+        if (!user_key) return false;
+        switch (assertion_->verify(*user_key)) {
             case Token::Check::Good:
                 break;
             case Token::Check::OtherAlgorithm:
@@ -241,32 +333,49 @@ struct Verification {
             case Token::Check::Bad:
                 return fail("invalid signature");
         }
-        if (!checkTimes(assertion.payload, options.max_assertion_lifetime_ms)) return false;
-        const auto* aud = assertion.payload.findText("aud");
+        if (!checkTimes(assertion_->payload, options.max_assertion_lifetime_ms)) return false;
+        const auto* aud = assertion_->payload.findText("aud");
         const auto mismatch = aud == nullptr ? std::string("the assertion has none")
                                              : compareAudience(*aud, request.audience, v2);
         if (!mismatch.empty()) return fail("audience mismatch: " + mismatch);
-        if (!checkPrincipal(cert.payload, issuer)) return false;
-        result.issuer = issuer;
-        result.audience = request.audience;
-        result.expires = *parseTime(*assertion.payload.find("exp"));
-        if (v2) collectClaims(cert.payload, assertion.payload);
-        return true;
+        return checkPrincipal();
     }
+
+    void succeed() {
+        result.ok = true;
+        result.issuer = issuer_;
+        result.audience = request.audience;
+        result.expires = *parseTime(*assertion_->payload.find("exp"));
+        if (v2) collectClaims(certPayload(), assertion_->payload);
+    }
+
+    const PublicKey* signed_by_ = nullptr;
 };
 
-}  // namespace
+Verification::Verification(VerifyRequest request, Api api, const VerifyOptions& options,
+                           std::int64_t now_ms)
+    : steps_(std::make_unique<Steps>(std::move(request), api, options, now_ms)) {}
+Verification::~Verification() = default;
+Verification::Verification(Verification&&) noexcept = default;
+
+std::optional<std::string> Verification::advance() {
+    return steps_->advance();
+}
+
+void Verification::provide(DiscoveredPtr found) {
+    steps_->provide(std::move(found));
+}
+
+VerifyResult Verification::result() {
+    return steps_->take();
+}
 
 VerifyResult verify(const VerifyRequest& request, Api api, const VerifyOptions& options,
                     std::int64_t now_ms, const DiscoverFn& find) {
-    Verification v{request, api == Api::V2, options, now_ms, find, {}, {}};
-    if (v.run()) {
-        v.result.ok = true;
-        return std::move(v.result);
-    }
-    VerifyResult refused;
-    refused.reason = std::move(v.result.reason);
-    return refused;
+    Verification v(request, api, options, now_ms);
+    while (const auto domain = v.advance())
+        v.provide(std::make_shared<const Discovered>(find(*domain)));
+    return v.result();
 }
 
 }  // namespace persona::protocol

@@ -1,12 +1,13 @@
 #pragma once
 
 #include <functional>
-#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "libs/protocol/authority.h"
+#include "libs/protocol/certificate_cache.h"
 #include "libs/protocol/key.h"
 
 namespace persona::protocol {
@@ -27,13 +28,13 @@ struct VerifyOptions {
     KeyOptions keys;
     std::int64_t clock_skew_ms = 0, max_cert_lifetime_ms = 0, max_assertion_lifetime_ms = 0;
     bool disable_primary_support = false;
+    bool allow_ports = false;  ///< `allow_domains_with_port`: tests only
     std::int64_t idp_offline_grace_period_ms = 432'000'000;
     /// When a domain was last seen as a primary, ms; unset: no such store.
     std::function<std::optional<std::int64_t>(const std::string& domain)> idp_last_seen;
+    /// Certificates that have been verified under these options; nullptr: none are kept.
+    std::shared_ptr<CertificateCache> certificates;
 };
-
-/// What a domain's discovery gives; called at most once for each distinct domain.
-using DiscoverFn = std::function<Discovered(const std::string& domain)>;
 
 struct VerifyResult {
     bool ok = false;
@@ -44,7 +45,31 @@ struct VerifyResult {
 };
 
 /// protocol.md 3.2, with its reasons word for word. Pure: the clock is `now_ms`, the network
-/// `find`.
+/// whoever drives it:
+///     while (const auto domain = v.advance()) v.provide(<discovery of *domain>);
+///     v.result()
+/// so it can wait for the network without holding a thread. Asks for each domain at most once.
+class Verification {
+  public:
+    /// `options` must outlive it.
+    Verification(VerifyRequest request, Api api, const VerifyOptions& options, std::int64_t now_ms);
+    ~Verification();
+    Verification(Verification&&) noexcept;
+    /// Goes on to the end (nothing is returned), or to where a domain has to be discovered.
+    [[nodiscard]] std::optional<std::string> advance();
+    /// The discovery of the domain that advance() named; not nullptr.
+    void provide(DiscoveredPtr found);
+    /// Once, at the end.
+    [[nodiscard]] VerifyResult result();
+
+  private:
+    class Steps;
+    std::unique_ptr<Steps> steps_;
+};
+
+/// What a domain's discovery gives; called at most once for each distinct domain.
+using DiscoverFn = std::function<Discovered(const std::string& domain)>;
+/// The whole, where discovery may block.
 [[nodiscard]] VerifyResult verify(const VerifyRequest& request, Api api,
                                   const VerifyOptions& options, std::int64_t now_ms,
                                   const DiscoverFn& find);

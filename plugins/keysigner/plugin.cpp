@@ -2,7 +2,9 @@
 
 #include <optional>
 
+#include "libs/wsapi/bind.h"
 #include "libs/wsapi/form.h"
+#include "libs/wsapi/secret_file.h"
 #include "plugins/keysigner/certify.h"
 
 /// The role that alone holds the domain's private key.
@@ -20,6 +22,10 @@ class Keysigner final : public sdk::Service {
                         "where its public half is written"),
             sdk::option("domain_key.algorithm", PSN_OPT_ENUM, "RS256",
                         "kind of key made on first start", 0, 0, 0, "RS256|ES256"),
+            sdk::option("secrets.roles", PSN_OPT_STRING, "var/secrets/roles",
+                        "file of the secret by which roles know each other; made on first start"),
+            sdk::option("test_open_roles", PSN_OPT_BOOL, "false",
+                        "take calls without the credentials of a role; for test tools"),
             sdk::option("forcible_issuers", PSN_OPT_LIST, "", "issuer names that a site may force"),
             sdk::option("extension_algorithms", PSN_OPT_LIST, "",
                         "of ES256 and Ed25519: families beyond RS and DS"),
@@ -33,7 +39,10 @@ class Keysigner final : public sdk::Service {
     }
 
     Keysigner(const psn_host* h, const psn_config* c)
-        : Service(h, c), time_(host.timing("certification_time")) {
+        : Service(h, c),
+          open_roles_(config.flag("test_open_roles")),
+          time_(host.timing("certification_time")),
+          refused_(host.counter("refused_calls")) {
         options_.issuer = wsapi::hostOf(config.str("public_url"));
         if (options_.issuer.empty())
             throw std::runtime_error(
@@ -66,14 +75,25 @@ class Keysigner final : public sdk::Service {
                                     config.str("domain_key.public_file"), algorithm, host.wallMs());
         if (!key) throw std::runtime_error(key.error());
         key_.emplace(std::move(*key));
+        const auto secrets = wsapi::loadOrCreateKeyRing(config.str("secrets.roles"));
+        if (!secrets) throw std::runtime_error(secrets.error());
+        credentials_.emplace(*secrets, "keysigner");
     }
 
   private:
-    void handle(const sdk::Stream& s) const {
-        if (!s.isInproc()) {
-            // Over a socket anybody on the network could ask for a certificate.
-            s.text(403, "Forbidden: only roles of this process may ask for certificates");
-            return;
+    void handle(const sdk::Stream& s) {
+        // Wherever a request comes from, its origin proves nothing: the router hands on those from
+        // outside without a socket too.
+        if (!open_roles_) {
+            const auto why = credentials_->check(
+                wsapi::credentialOf(s), {{}, s.method(), sdk::view(s.request().target), s.body()},
+                host.wallMs());
+            if (!why.empty()) {
+                refused_.add();
+                host.warn("cert_key refused: " + why);
+                s.text(403, "Forbidden: only roles of this service may call this");
+                return;
+            }
         }
         const auto start = host.monotonicNs();
         const auto a = certify(s.header("content-type"), s.body(), *key_, options_, host.wallMs());
@@ -85,7 +105,9 @@ class Keysigner final : public sdk::Service {
     }
     CertifyOptions options_;
     std::optional<domainkey::DomainKey> key_;
-    sdk::Metric time_;
+    std::optional<wsapi::CredentialChecker> credentials_;
+    const bool open_roles_;
+    sdk::Metric time_, refused_;
 };
 
 }  // namespace persona::keysigner

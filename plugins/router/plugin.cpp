@@ -37,7 +37,7 @@ class Router final : public sdk::Service {
                 "public_url: expected an origin such as https://login.example");
         const auto own = config.str("public_verifier_url");
         if (!own.empty() && own != config.str("public_url")) verifier_host_ = authorityOf(own);
-        for (const auto& call : calls())
+        for (const auto& call : wsapi::endpoints())
             counters_.push_back(host.counter("wsapi." + std::string(call.name)));
         RouteOptions relay;
         relay.match = PSN_MATCH_PREFIX;
@@ -61,7 +61,8 @@ class Router final : public sdk::Service {
             (!verifier_host_.empty() && sdk::view(s.request().authority) == verifier_host_))
             return relay(s, verifier_);
         const auto choice = choose(s.method(), path);
-        if (choice.call != kNoCall) counters_[choice.call].add();
+        if (choice.call != nullptr)
+            counters_[static_cast<std::size_t>(choice.call - wsapi::endpoints().data())].add();
         switch (choice.kind) {
             case Choice::Static:
                 return relay(s, static_);

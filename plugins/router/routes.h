@@ -1,25 +1,17 @@
 #pragma once
 
-#include <cstddef>
-#include <span>
 #include <string_view>
+
+#include "libs/wsapi/endpoints.h"
 
 namespace persona::router {
 
-/// One call of the API (wsapi.md section 4).
-struct Call {
-    std::string_view name, method;
-    bool writes;    ///< dbwriter serves it
-    bool internal;  ///< for roles alone: 404 from outside
-};
-[[nodiscard]] std::span<const Call> calls();
-
-inline constexpr std::size_t kNoCall = static_cast<std::size_t>(-1);
 struct Choice {
     enum Kind { Static, Unknown, Internal, Read, Write } kind = Static;
-    std::size_t call = kNoCall;  ///< index into calls()
+    const wsapi::Endpoint* call = nullptr;  ///< in wsapi::endpoints(), when it is a known one
 };
-/// Rows 5 to 7 of wsapi.md 2.1; `path` as received, not decoded.
+/// Rows 5 to 7 of wsapi.md 2.1; `path` as received, not decoded. The calls are those of
+/// libs/wsapi/endpoints.h, by which the roles register their handlers too.
 [[nodiscard]] Choice choose(std::string_view method, std::string_view path);
 
 }  // namespace persona::router

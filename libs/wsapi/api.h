@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "libs/wsapi/call.h"
+#include "libs/wsapi/credentials.h"
+
+namespace persona::wsapi {
+
+/// Epoch of an account; empty: it is gone. Not ok: the database does not answer. May block.
+using EpochPort = std::function<Result<std::optional<std::int64_t>>(std::int64_t userid)>;
+
+/// The checks that come before every handler, in the order of wsapi.md 3.1, for one role. Handlers
+/// are registered while it is built; const afterwards, [any] thread.
+class Api {
+  public:
+    struct Options {
+        bool writes = false;  ///< dbwriter; else browserid
+        const SessionCookies* sessions = nullptr;
+        CredentialChecker* credentials = nullptr;
+        bool open_roles = false;  ///< `test_open_roles`: internal calls need no credentials
+        EpochPort epoch;
+        std::function<std::int64_t()> now_ms;
+        std::function<void(std::string_view op, std::string_view why)> on_refused_role;
+    };
+    explicit Api(Options options) : options_(std::move(options)) {}
+
+    /// Throws std::logic_error for calls that are not this role's. `blocks` false: the work needs
+    /// nothing but the request as long as nobody is signed in, and then runs on the event loop.
+    void on(std::string_view name, Work work, bool blocks = true);
+    /// Calls of this role without a handler; empty when all is there.
+    [[nodiscard]] std::vector<std::string> missing() const;
+
+    /// Never blocks. `call` lives until its answer; its `request` is set.
+    [[nodiscard]] Step start(Call& call) const;
+    /// To be done with every answer: the session's cookie, where it changed.
+    void finish(Call& call, Answer& answer) const;
+
+  private:
+    struct Handler {
+        Work work;
+        bool blocks;
+    };
+    void openSession(Call& call) const;
+    /// Step 4; Work thread.
+    [[nodiscard]] std::optional<Answer> checkAccount(Call& call) const;
+    /// Steps 5 to 7.
+    [[nodiscard]] std::optional<Answer> checkRequest(const Call& call) const;
+    [[nodiscard]] std::optional<Answer> checkRole(const Call& call) const;
+    Options options_;
+    std::map<std::string, Handler, std::less<>> handlers_;
+};
+
+}  // namespace persona::wsapi

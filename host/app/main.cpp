@@ -76,6 +76,8 @@ class Application final : public Poco::Util::ServerApplication {
         if (!args.empty()) {
             static const std::vector<std::string> kCommands{
                 "run", "check-config", "print-config", "healthcheck", "version", "help"};
+            if (args.front() == "-h" || args.front() == "--help") args.front() = "help";
+            if (args.front() == "--version") args.front() = "version";
             for (const auto& c : kCommands)
                 if (args.front() == c) {
                     command = c;
@@ -91,6 +93,10 @@ class Application final : public Poco::Util::ServerApplication {
         if (command == "help" || args.size() != 1) {
             (command == "help" ? std::cout : std::cerr) << kUsageText;
             return command == "help" ? kOk : kUsage;
+        }
+        if (args.front().starts_with('-')) {
+            std::cerr << "persona-host: unknown option " << args.front() << "\n" << kUsageText;
+            return kUsage;
         }
         if (command == "healthcheck") return healthcheck(args.front());
         return withConfig(command, args.front());

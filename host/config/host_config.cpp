@@ -38,7 +38,7 @@ net::ListenerSettings readListener(MapReader& r) {
     l.name = r.required("name");
     l.address = r.required("address");
     l.service = r.required("service");
-    l.unix_mode = static_cast<std::uint32_t>(r.integer("unix_mode", 0660, 0, 0777));
+    l.unix_mode = r.mode("unix_mode", 0660);
     l.trusted_proxies = r.list("trusted_proxies");
     l.own_authorities = r.list("own_authorities");
     net::SocketAddress address;
@@ -253,7 +253,7 @@ HostConfig readHostConfig(Document& document, const std::string& default_plugin_
     for (auto& u : r.children("upstreams")) readUpstream(u, c);
     for (auto& s : r.children("services")) c.services.push_back(readService(s));
     r.finish();
-    if (c.services.empty())
+    if (c.services.empty() && document.problems().empty())
         document.problem(document.root(), "services: nothing to serve; name at least one");
     uniqueNames(document, c.engine.listeners, "listener", [](const auto& l) { return l.name; });
     uniqueNames(document, c.engine.upstreams, "upstream", [](const auto& u) { return u.name; });

@@ -259,12 +259,17 @@ std::int64_t MapReader::integer(const std::string& key, std::int64_t fallback, s
 std::int64_t MapReader::duration(const std::string& key, std::int64_t fallback_ms,
                                  std::int64_t min_ms, std::int64_t max_ms) {
     return value(key, fallback_ms, min_ms, max_ms, "a duration such as 30s or 250ms",
-                 std::to_string(fallback_ms) + "ms", parseDuration);
+                 durationText(fallback_ms), parseDuration);
 }
 std::int64_t MapReader::size(const std::string& key, std::int64_t fallback, std::int64_t min,
                              std::int64_t max) {
-    return value(key, fallback, min, max, "a size such as 10KiB", std::to_string(fallback) + "B",
-                 parseSize);
+    return value(key, fallback, min, max, "a size such as 10KiB", sizeText(fallback), parseSize);
+}
+std::uint32_t MapReader::mode(const std::string& key, std::uint32_t fallback) {
+    char shown[8];
+    std::snprintf(shown, sizeof shown, "%04o", fallback & 0777U);
+    return static_cast<std::uint32_t>(value<std::int64_t>(
+        key, fallback, 0, 0777, "octal permissions such as 0660", shown, parseMode));
 }
 
 bool MapReader::boolean(const std::string& key, bool fallback) {

@@ -63,6 +63,8 @@ class MapReader {
     std::int64_t integer(const std::string& key, std::int64_t fallback, std::int64_t min,
                          std::int64_t max);
     bool boolean(const std::string& key, bool fallback);
+    /// File permissions in octal, such as 0660 or "0660"; 0 to 0777.
+    std::uint32_t mode(const std::string& key, std::uint32_t fallback);
     std::int64_t duration(const std::string& key, std::int64_t fallback_ms, std::int64_t min_ms,
                           std::int64_t max_ms);
     std::int64_t size(const std::string& key, std::int64_t fallback, std::int64_t min,

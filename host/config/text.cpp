@@ -26,6 +26,18 @@ std::optional<std::int64_t> withUnit(std::string_view text, const Unit (&units)[
     return std::nullopt;
 }
 
+constexpr Unit kDurations[] = {
+    {"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
+constexpr Unit kSizes[] = {{"B", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
+
+template <std::size_t N>
+std::string shortest(std::int64_t value, const Unit (&units)[N]) {
+    std::size_t best = 0;
+    for (std::size_t i = 0; i < N; ++i)
+        if (value != 0 && value % units[i].second == 0) best = i;
+    return std::to_string(value / units[best].second) + std::string(units[best].first);
+}
+
 std::size_t distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> row(b.size() + 1);
     for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
@@ -45,15 +57,11 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::optional<std::int64_t> parseDuration(std::string_view text) {
-    static constexpr Unit kUnits[] = {
-        {"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
-    return withUnit(text, kUnits);
+    return withUnit(text, kDurations);
 }
 
 std::optional<std::int64_t> parseSize(std::string_view text) {
-    static constexpr Unit kUnits[] = {
-        {"B", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
-    return withUnit(text, kUnits);
+    return withUnit(text, kSizes);
 }
 
 std::optional<std::int64_t> parseInt(std::string_view text) {
@@ -77,6 +85,22 @@ std::optional<bool> parseBool(std::string_view text) {
     if (text == "true") return true;
     if (text == "false") return false;
     return std::nullopt;
+}
+
+std::optional<std::int64_t> parseMode(std::string_view text) {
+    std::int64_t n = 0;
+    const auto r = std::from_chars(text.data(), text.data() + text.size(), n, 8);
+    if (text.empty() || r.ec != std::errc{} || r.ptr != text.data() + text.size() || n < 0 ||
+        n > 0777)
+        return std::nullopt;
+    return n;
+}
+
+std::string durationText(std::int64_t ms) {
+    return shortest(ms, kDurations);
+}
+std::string sizeText(std::int64_t octets) {
+    return shortest(octets, kSizes);
 }
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {

@@ -15,6 +15,12 @@ namespace persona::host::config {
 [[nodiscard]] std::optional<std::int64_t> parseInt(std::string_view text);
 [[nodiscard]] std::optional<double> parseDouble(std::string_view text);
 [[nodiscard]] std::optional<bool> parseBool(std::string_view text);
+/// Octal permissions, "0660" or "660". Empty: not octal, or over 0777.
+[[nodiscard]] std::optional<std::int64_t> parseMode(std::string_view text);
+/// The shortest text that parseDuration reads back as `ms`: 10000 is "10s".
+[[nodiscard]] std::string durationText(std::int64_t ms);
+/// Likewise for parseSize: 16384 is "16KiB".
+[[nodiscard]] std::string sizeText(std::int64_t octets);
 /// The candidate that `word` was probably meant to be, or empty.
 [[nodiscard]] std::string nearest(std::string_view word,
                                   const std::vector<std::string>& candidates);

@@ -256,7 +256,9 @@ TEST_F(DiscoveryTest, FromManyThreads) {
     o.max_entries = 8;
     std::atomic<std::int64_t> now{0};
     Ports p;
-    p.now_ms = [&] { return now += 20; };
+    // Entries of 10 s lapse under way; a thread that is held up must not see the 15 s of a chain
+    // pass.
+    p.now_ms = [&] { return now += 1; };
     p.fetch = [](const FetchRequest& r, const std::function<void(FetchResponse)>& done) {
         done(r.host.starts_with("d1") ? delegates("d2.example") : supported("max-age=10"));
     };

@@ -1,0 +1,94 @@
+// Addresses and accounts as wholes (wsapi.md 5.3, 5.4; W13, W14).
+
+#include "libs/accounts/rows.h"
+#include "libs/accounts/writer.h"
+
+namespace persona::accounts {
+
+namespace {
+
+constexpr Claim kProvenByIdp{AddressType::Primary, true};
+
+bool hasProvenAddress(Connection& connection, UserId user) {
+    return connection
+        .first("SELECT id FROM address WHERE user_id = ? AND verified = 1 LIMIT 1", {user})
+        .has_value();
+}
+
+}  // namespace
+
+Outcome<Writer::Opened> Writer::createUserWithPrimaryEmail(const Address& address, Millis now_ms) {
+    return transact(
+        database_, [address, random = random_, now_ms](Connection& connection) -> Outcome<Opened> {
+            if (const auto known = findAddress(connection, address.key())) {
+                if (hasProvenAddress(connection, known->user))
+                    return Opened{known->user, sessionEpochOf(connection, known->user), false};
+                // Nobody has proven anything in that account yet; this caller just did.
+                if (!claimAddress(connection, random, address, known->user, kProvenByIdp, now_ms))
+                    again("the account went away");
+                connection.execute(
+                    "UPDATE account SET password_hash = NULL, password_set_ms = ? WHERE id = ?",
+                    {now_ms, known->user});
+                connection.execute("DELETE FROM staged WHERE user_id = ?", {known->user});
+                clearTries(connection, known->user);
+                endSessions(connection, known->user);
+                return Opened{known->user, sessionEpochOf(connection, known->user), true};
+            }
+            const UserId user = insertAccount(connection, random, std::nullopt, now_ms);
+            if (!claimAddress(connection, random, address, user, kProvenByIdp, now_ms))
+                again("the account went away");
+            return Opened{user, sessionEpochOf(connection, user), true};
+        });
+}
+
+Outcome<Done> Writer::addPrimaryEmail(UserId user, const Address& address, Millis now_ms) {
+    return transact(database_, [=, random = random_](Connection& connection) -> Outcome<Done> {
+        if (!claimAddress(connection, random, address, user, kProvenByIdp, now_ms))
+            return fail(Reason::NotFound);
+        return Done{};
+    });
+}
+
+Outcome<Done> Writer::setUsedAs(UserId user, const Address& address, AddressType type) {
+    return transact(database_, [=](Connection& connection) -> Outcome<Done> {
+        const auto known = findAddress(connection, address.key());
+        if (!known || known->user != user) return fail(Reason::NotOwner);
+        if (known->type != type &&
+            connection.execute(
+                "UPDATE address SET type = ? WHERE id = ? AND user_id = ?",
+                {std::int64_t(type == AddressType::Primary ? 1 : 0), known->id, user}) != 1)
+            again("the address moved, or was used by another at the same time");
+        return Done{};
+    });
+}
+
+Outcome<bool> Writer::removeEmail(UserId user, const Address& address, Millis) {
+    return transact(database_, [=](Connection& connection) -> Outcome<bool> {
+        if (!lockAccount(connection, user)) return fail(Reason::NotOwner);
+        if (connection.execute("DELETE FROM address WHERE address_key = ? AND user_id = ?",
+                               {address.key(), user}) != 1)
+            return fail(Reason::NotOwner);
+        // What was pending for it on this account has nothing left to work on.
+        connection.execute("DELETE FROM staged WHERE address_key = ? AND user_id = ?",
+                           {address.key(), user});
+        return deleteIfEmpty(connection, user);
+    });
+}
+
+Outcome<Done> Writer::cancelAccount(UserId user) {
+    return transact(database_, [user](Connection& connection) -> Outcome<Done> {
+        if (!lockAccount(connection, user)) return fail(Reason::NotFound);
+        deleteAccount(connection, user);
+        return Done{};
+    });
+}
+
+Outcome<std::int64_t> Writer::revokeSessions(UserId user) {
+    return transact(database_, [user](Connection& connection) -> Outcome<std::int64_t> {
+        if (!lockAccount(connection, user)) return fail(Reason::NotFound);
+        endSessions(connection, user);
+        return sessionEpochOf(connection, user);
+    });
+}
+
+}  // namespace persona::accounts

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "libs/accounts/address.h"
+
+namespace persona::accounts {
+
+/// Random, positive, below 2^53, never used twice on purpose.
+using UserId = std::int64_t;
+/// Milliseconds since 1970, UTC; always given by the caller.
+using Millis = std::int64_t;
+
+enum class AddressType { Secondary, Primary };  ///< wsapi.md `lastUsedAs`
+
+/// What is known of an address (5.2 emailInfo).
+struct EmailInfo {
+    UserId user = 0;
+    AddressType type = AddressType::Secondary;
+    bool verified = false;
+    std::string address;  ///< as its owner wrote it: `normalizedEmail`
+    bool has_password = false;
+};
+
+struct User {
+    UserId id = 0;
+    std::optional<std::string> password_hash;  ///< none: signs in through primaries only
+    /// Grows whenever all sessions of the account must end (W14). A session holds the value it was
+    /// made under and is void once they differ. Takes the place of lastPasswordReset.
+    std::int64_t session_epoch = 0;
+    int failed_tries = 0;  ///< consecutive wrong passwords from devices that are not trusted
+    Millis password_set_ms = 0;
+    Millis created_ms = 0;
+};
+
+enum class StagedKind {
+    NewAccount,  ///< stage_user
+    Unverified,  ///< stage_user with allowUnverified: the account is there, its address unproven
+    AddEmail,    ///< stage_email
+    Reverify,    ///< stage_reverify
+    Reset,       ///< stage_reset: the new password comes with the completion
+    Transition,  ///< stage_transition: the new password was staged
+};
+
+/// A pending operation; its token went out by mail.
+struct Staged {
+    StagedKind kind = StagedKind::NewAccount;
+    std::optional<UserId> user;  ///< none: NewAccount
+    std::string address;         ///< as it was written when staged
+    std::optional<std::string> password_hash;
+    std::string site;
+    Millis created_ms = 0, expires_ms = 0;
+};
+
+/// What a used token did (kept for its lifetime, so that a second click can be told so).
+struct UsedToken {
+    StagedKind kind = StagedKind::NewAccount;
+    UserId user = 0;
+    std::string address;
+    Millis used_ms = 0;
+};
+
+/// Fresh tokens, for the mail and the session only: the database keeps digests.
+struct StagedTokens {
+    std::string token;   ///< 48 characters, for complete_*
+    std::string not_me;  ///< 48 characters, for report_not_me
+    Millis expires_ms = 0;
+};
+
+struct Completion {
+    UserId user = 0;
+    std::int64_t session_epoch = 0;  ///< for the session that is made now
+    std::string address;
+    StagedKind kind = StagedKind::NewAccount;
+};
+
+/// What stage_* may do to one mailbox (T60 and the daily cap, W5). Part of the staging transaction.
+struct StageLimits {
+    Millis min_interval_ms = 60'000;  ///< since the pending mail to that address; 0 = no limit
+    int daily_cap = 20;               ///< mails a day to that address, all kinds; 0 = no limit
+    Millis lifetime_ms = 48LL * 3600 * 1000;  ///< of the token; reset and unblock: one hour
+};
+
+/// What an operator may hand to the owner of the data (`accounts export`).
+struct AccountRecord {
+    User user;
+    struct Entry {
+        EmailInfo info;
+        Millis added_ms = 0;
+    };
+    std::vector<Entry> addresses;
+    std::vector<Staged> pending;
+};
+
+}  // namespace persona::accounts

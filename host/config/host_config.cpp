@@ -200,9 +200,9 @@ void checkReferences(Document& d, const HostConfig& c) {
 
 const std::set<std::string>& topLevelKeys() {
     static const std::set<std::string> kKeys{
-        "process",   "state_dir",  "plugin_dir", "loops",    "drain_timeout",   "pid_file",
-        "log",       "access_log", "statsd",     "admin",    "test_open_roles", "common",
-        "executors", "listeners",  "upstreams",  "services", "modules_maturity"};
+        "process",   "state_dir",  "plugin_dir", "loops",    "drain_timeout",    "pid_file",
+        "log",       "access_log", "statsd",     "admin",    "test_open_roles",  "common",
+        "executors", "listeners",  "upstreams",  "services", "modules_maturity", "outbound"};
     return kKeys;
 }
 
@@ -216,6 +216,10 @@ HostConfig readHostConfig(Document& document, const std::string& default_plugin_
     c.pid_file = r.text("pid_file", "");
     c.engine.loops = static_cast<std::uint32_t>(r.integer("loops", 0, 0, 256));
     c.engine.drain_timeout = net::milliseconds(r.duration("drain_timeout", 30'000, 0, kDay));
+    auto outbound = r.child("outbound");
+    c.engine.outbound.ca_file = outbound.text("ca_file", "");
+    c.engine.outbound.system_too = true;
+    outbound.finish();
     auto log = r.child("log");
     c.log_level = log.choice("level", "info", {"trace", "debug", "info", "warn", "error"});
     c.log_file = log.text("file", "");

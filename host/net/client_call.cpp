@@ -1,9 +1,14 @@
 #include "host/net/client_call.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
 namespace persona::host::net {
+
+namespace {
+constexpr std::size_t kMaxAddresses = 4;  ///< of one name that are tried
+}  // namespace
 
 bool parseUrl(std::string_view url, UrlParts& out) {
     if (url.starts_with("https://")) {
@@ -52,11 +57,48 @@ void ClientCall::startPool(UpstreamPool& pool) {
     pool.acquire(*this);
 }
 
-void ClientCall::startEndpoint(Endpoint endpoint, std::shared_ptr<TlsContext> tls) {
-    loop_.reactor.wheel().set(*this, loop_.reactor.now() + request_.deadline.count() * 1'000'000);
-    auto* connection = new UpstreamConnection(loop_, nullptr, endpoint, std::move(tls));
-    connection_ = connection;  // buried by itself when it ends
-    connection->open(*this, request_.deadline);
+void ClientCall::startUrl(UrlParts url, Resolver& resolver, std::shared_ptr<TlsContext> tls) {
+    url_ = std::move(url);
+    tls_ = std::move(tls);
+    until_ns_ = loop_.reactor.now() + request_.deadline.count() * 1'000'000;
+    loop_.reactor.wheel().set(*this, until_ns_);
+    const bool queued =
+        resolver.resolve(url_.host, url_.port, until_ns_,
+                         [&loop = loop_, weak = std::weak_ptr(self_)](
+                             std::vector<SocketAddress> found, std::string error) {
+                             loop.post([weak, found = std::move(found), error = std::move(error)] {
+                                 if (const auto self = weak.lock()) (*self)->resolved(found, error);
+                             });
+                         });
+    if (!queued) fail(ClientError::QueueFull, "the resolver's queue is full");
+}
+
+void ClientCall::resolved(std::vector<SocketAddress> found, const std::string& error) {
+    if (finished_) return;
+    if (found.empty())
+        return fail(ClientError::Unreachable, "cannot resolve " + url_.host + ": " + error);
+    // Any special address among the answers refuses all: a name that mixes them is rebinding.
+    if (!request_.allow_private &&
+        std::any_of(found.begin(), found.end(), [](const auto& a) { return a.isSpecial(); }))
+        return fail(ClientError::Denied, url_.host + " resolves to an address that is not public");
+    found.resize(std::min(found.size(), kMaxAddresses));
+    std::reverse(found.begin(), found.end());
+    addresses_ = std::move(found);
+    connectNext();
+}
+
+void ClientCall::connectNext() {
+    Endpoint e;
+    e.address = addresses_.back();
+    e.text = url_.host + " (" + e.address.host() + ")";
+    e.host_name = url_.host;
+    e.tls = url_.tls;
+    // An address that is silent leaves time for the ones after it.
+    const auto left = std::chrono::milliseconds(std::max<std::int64_t>(
+        1, (until_ns_ - monotonicNs()) / 1'000'000 / static_cast<std::int64_t>(addresses_.size())));
+    addresses_.pop_back();
+    connection_ = new UpstreamConnection(loop_, nullptr, e, tls_);  // buried by itself at its end
+    connection_->open(*this, left);
 }
 
 void ClientCall::fail(ClientError error, const std::string& detail) {
@@ -86,6 +128,7 @@ void ClientCall::onDeadline() {
 
 void ClientCall::onUpstreamReady(UpstreamConnection& connection) {
     waiting_ = false;
+    sent_ = true;
     connection_ = &connection;
     std::string out = request_.method + " " + request_.target + " HTTP/1.1\r\n";
     bool host = false;
@@ -138,6 +181,7 @@ void ClientCall::onUpstreamEnd() {
 void ClientCall::onUpstreamError(ClientError error, const std::string& detail) {
     connection_ = nullptr;
     waiting_ = false;
+    if (!sent_ && error == ClientError::Unreachable && !addresses_.empty()) return connectNext();
     fail(error, detail);
 }
 

@@ -1,16 +1,15 @@
 #include "host/net/engine.h"
 
-#include <netdb.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <condition_variable>
 #include <ctime>
-#include <deque>
 
 #include "host/net/client_call.h"
 #include "host/net/listener.h"
+#include "host/net/resolver.h"
 #include "host/net/server_connection.h"
 
 namespace persona::host::net {
@@ -44,75 +43,11 @@ std::string_view LoopImpl::date() {
     return date_;
 }
 
-namespace {
-
-/// getaddrinfo blocks, so one thread does it for all loops; its queue is bounded.
-class Resolver {
-  public:
-    using Done = std::function<void(std::vector<SocketAddress>, std::string)>;
-    Resolver() : thread_([this] { run(); }) {}
-    ~Resolver() {
-        {
-            const std::lock_guard lock(mutex_);
-            stop_ = true;
-        }
-        ready_.notify_all();
-        thread_.join();
-    }
-    bool resolve(std::string host, unsigned short port, Done done) {
-        const std::lock_guard lock(mutex_);
-        if (queue_.size() >= 1024) return false;
-        queue_.push_back({std::move(host), port, std::move(done)});
-        ready_.notify_one();
-        return true;
-    }
-
-  private:
-    struct Job {
-        std::string host;
-        unsigned short port;
-        Done done;
-    };
-    void run() {
-        for (;;) {
-            Job job;
-            {
-                std::unique_lock lock(mutex_);
-                ready_.wait(lock, [this] { return stop_ || !queue_.empty(); });
-                if (stop_) return;
-                job = std::move(queue_.front());
-                queue_.pop_front();
-            }
-            addrinfo hints{};
-            hints.ai_socktype = SOCK_STREAM;
-            hints.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV;
-            addrinfo* list = nullptr;
-            const int rc =
-                ::getaddrinfo(job.host.c_str(), std::to_string(job.port).c_str(), &hints, &list);
-            std::vector<SocketAddress> found;
-            for (auto* a = list; rc == 0 && a != nullptr; a = a->ai_next) {
-                SocketAddress s;
-                std::copy_n(reinterpret_cast<const char*>(a->ai_addr), a->ai_addrlen,
-                            reinterpret_cast<char*>(&s.storage));
-                s.size = a->ai_addrlen;
-                found.push_back(s);
-            }
-            if (list != nullptr) ::freeaddrinfo(list);
-            job.done(std::move(found), rc == 0 ? "" : ::gai_strerror(rc));
-        }
-    }
-    std::mutex mutex_;
-    std::condition_variable ready_;
-    std::deque<Job> queue_;
-    bool stop_ = false;
-    std::thread thread_;
-};
-
-}  // namespace
-
 class Engine::Impl {
   public:
     Impl(EngineSettings s, EngineObserver& o) : settings(std::move(s)), observer(o) {
+        if (!settings.resolve) settings.resolve = resolveBySystem;
+        resolver = std::make_unique<Resolver>(settings.resolve);
         const unsigned n = settings.loops != 0 ? settings.loops
                                                : std::max(1u, std::thread::hardware_concurrency());
         for (unsigned i = 0; i < n; ++i) loops.push_back(std::make_unique<LoopImpl>(i, observer));
@@ -142,17 +77,11 @@ class Engine::Impl {
                 if (u.tls && !u.tls->server_name.empty()) e.host_name = u.tls->server_name;
                 if (!parseSocketAddress(address, e.address, error)) {
                     // A name: resolved once at start, before anything is served.
-                    addrinfo hints{}, *list = nullptr;
-                    hints.ai_socktype = SOCK_STREAM;
-                    const int rc = ::getaddrinfo(url.host.c_str(), std::to_string(url.port).c_str(),
-                                                 &hints, &list);
-                    if (rc != 0 || list == nullptr)
+                    const auto found = settings.resolve(url.host, url.port, error);
+                    if (found.empty())
                         return "upstream " + u.name + ": cannot resolve '" + url.host +
-                               "': " + ::gai_strerror(rc);
-                    std::copy_n(reinterpret_cast<const char*>(list->ai_addr), list->ai_addrlen,
-                                reinterpret_cast<char*>(&e.address.storage));
-                    e.address.size = list->ai_addrlen;
-                    ::freeaddrinfo(list);
+                               "': " + error;
+                    e.address = found.front();
                 }
                 endpoints.push_back(std::move(e));
             }
@@ -266,7 +195,6 @@ class Engine::Impl {
     std::vector<std::shared_ptr<ListenerShared>> shareds;
     std::vector<Bound> listeners;
     std::vector<std::thread> threads;
-    std::once_flag resolver_once;
     std::unique_ptr<Resolver> resolver;
     std::shared_ptr<TlsContext> web_tls;
     std::atomic<unsigned> next_loop{0};
@@ -287,7 +215,8 @@ std::string Engine::start(Services services) {
         return error;
     }
     std::string error;
-    impl_->web_tls = TlsContext::client({}, error);
+    impl_->web_tls = TlsContext::client(impl_->settings.outbound, error);
+    if (!impl_->web_tls && !impl_->settings.outbound.ca_file.empty()) return "outbound: " + error;
     for (auto& l : impl_->listeners) l.listener->start();
     for (auto& loop : impl_->loops) impl_->threads.emplace_back([&l = *loop] { l.reactor.run(); });
     return "";
@@ -316,7 +245,6 @@ bool Engine::drain() {
 void Engine::stop() {
     if (impl_->stopped) return;
     impl_->stopped = true;
-    impl_->resolver.reset();
     if (!impl_->threads.empty())
         impl_->onEveryLoop([this](LoopImpl& loop) {
             loop.draining = true;
@@ -329,6 +257,7 @@ void Engine::stop() {
         });
     for (auto& loop : impl_->loops) loop->reactor.stop();
     for (auto& t : impl_->threads) t.join();
+    impl_->resolver.reset();
     impl_->threads.clear();
     impl_->listeners.clear();
     for (const auto& s : impl_->shareds)
@@ -387,41 +316,10 @@ void Engine::send(ClientRequest request, std::function<void(ClientResult)> done)
     if (!parseUrl(request.url, url)) return refuse(ClientError::Denied, "not an http or https URL");
     if (request.target.empty()) request.target = url.target;
     if (!request.fields.find("host")) request.fields.add("Host", url.authority);
-    std::call_once(impl_->resolver_once,
-                   [this] { impl_->resolver = std::make_unique<Resolver>(); });
-    auto tls = impl_->web_tls;
-    auto shared_done = std::make_shared<std::function<void(ClientResult)>>(std::move(done));
-    auto shared_request = std::make_shared<ClientRequest>(std::move(request));
-    const bool queued = impl_->resolver->resolve(
-        url.host, url.port,
-        [loop, url, tls, shared_request, shared_done](std::vector<SocketAddress> found,
-                                                      std::string error) {
-            loop->post(
-                [loop, url, tls, shared_request, shared_done, found = std::move(found), error] {
-                    auto* call = new ClientCall(*loop, *shared_request, *shared_done);
-                    if (found.empty())
-                        return call->fail(ClientError::Unreachable,
-                                          "cannot resolve " + url.host + ": " + error);
-                    // Any special address among the answers refuses all: a name that mixes them is
-                    // rebinding.
-                    if (!shared_request->allow_private)
-                        for (const auto& a : found)
-                            if (a.isSpecial())
-                                return call->fail(
-                                    ClientError::Denied,
-                                    url.host + " resolves to an address that is not public");
-                    Endpoint e;
-                    e.address = found.front();
-                    e.text = url.host + " (" + found.front().host() + ")";
-                    e.host_name = url.host;
-                    e.tls = url.tls;
-                    call->startEndpoint(std::move(e), tls);
-                });
-        });
-    if (!queued)
-        loop->post([shared_done] {
-            (*shared_done)({ClientError::QueueFull, "resolver queue is full", 0, {}, ""});
-        });
+    loop->post([loop, url = std::move(url), tls = impl_->web_tls, &resolver = *impl_->resolver,
+                r = std::move(request), d = std::move(done)]() mutable {
+        (new ClientCall(*loop, std::move(r), std::move(d)))->startUrl(url, resolver, tls);
+    });
 }
 
 unsigned short Engine::port(std::string_view listener) const {

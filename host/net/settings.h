@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "host/net/resolver.h"
+
 /// What the engine is told at start: plain values, filled by host/config from the YAML.
 namespace persona::host::net {
 
@@ -19,7 +21,8 @@ struct TlsServerSettings {
 };
 
 struct TlsClientSettings {
-    std::string ca_file;  ///< empty: the system's trust store
+    std::string ca_file;      ///< empty: the system's trust store
+    bool system_too = false;  ///< the system's trust store beside ca_file
     std::string certificate_file, key_file;
     std::string server_name;  ///< empty: the host of the address
 };
@@ -64,6 +67,10 @@ struct UpstreamSettings {
 };
 
 struct EngineSettings {
+    /// Of requests by URL: names and chains are always verified; `ca_file` is trusted beside the
+    /// system's store.
+    TlsClientSettings outbound;
+    ResolveFn resolve;        ///< empty: the system's; for tests
     std::uint32_t loops = 0;  ///< 0: one per core
     milliseconds drain_timeout{30'000};
     std::vector<ListenerSettings> listeners;

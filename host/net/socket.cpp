@@ -38,7 +38,8 @@ bool isSpecial4(const std::uint8_t* a) {
            (a[0] == 100 && (a[1] & 0xc0) == 64) || (a[0] == 169 && a[1] == 254) ||
            (a[0] == 172 && (a[1] & 0xf0) == 16) || (a[0] == 192 && a[1] == 168) ||
            (a[0] == 192 && a[1] == 0 && (a[2] == 0 || a[2] == 2)) ||
-           (a[0] == 198 && (a[1] & 0xfe) == 18);
+           (a[0] == 192 && a[1] == 88 && a[2] == 99) || (a[0] == 198 && (a[1] & 0xfe) == 18) ||
+           (a[0] == 198 && a[1] == 51 && a[2] == 100) || (a[0] == 203 && a[1] == 0 && a[2] == 113);
 }
 
 }  // namespace
@@ -102,9 +103,12 @@ bool SocketAddress::isSpecial() const {
         // 64:ff9b::/96 reaches IPv4 through NAT64, 2002::/16 through 6to4.
         if (a.s6_addr[0] == 0 && a.s6_addr[1] == 0x64) return true;
         if (a.s6_addr[0] == 0x20 && a.s6_addr[1] == 0x02) return isSpecial4(&a.s6_addr[2]);
-        // Only global unicast 2000::/3, less documentation 2001:db8::/32, is ordinary.
-        return (a.s6_addr[0] & 0xe0) != 0x20 || (a.s6_addr[0] == 0x20 && a.s6_addr[1] == 0x01 &&
-                                                 a.s6_addr[2] == 0x0d && a.s6_addr[3] == 0xb8);
+        // Of global unicast 2000::/3, what is not ordinary: 2001::/23 (Teredo, which carries IPv4,
+        // and other protocols' own), documentation 2001:db8::/32 and 3fff::/20.
+        if (a.s6_addr[0] == 0x20 && a.s6_addr[1] == 0x01)
+            return (a.s6_addr[2] & 0xfe) == 0 || (a.s6_addr[2] == 0x0d && a.s6_addr[3] == 0xb8);
+        if (a.s6_addr[0] == 0x3f && a.s6_addr[1] == 0xff && (a.s6_addr[2] & 0xf0) == 0) return true;
+        return (a.s6_addr[0] & 0xe0) != 0x20;
     }
     return true;
 }

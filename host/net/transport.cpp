@@ -73,10 +73,10 @@ std::shared_ptr<TlsContext> TlsContext::client(const TlsClientSettings& s, std::
     auto context = fresh(::TLS_client_method());
     SSL_CTX* ctx = context->get();
     ::SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
-    const int ok = s.ca_file.empty()
-                       ? ::SSL_CTX_set_default_verify_paths(ctx)
-                       : ::SSL_CTX_load_verify_locations(ctx, s.ca_file.c_str(), nullptr);
-    if (ok != 1) {
+    const bool system = s.ca_file.empty() || s.system_too;
+    if ((system && ::SSL_CTX_set_default_verify_paths(ctx) != 1) ||
+        (!s.ca_file.empty() &&
+         ::SSL_CTX_load_verify_locations(ctx, s.ca_file.c_str(), nullptr) != 1)) {
         error = lastTlsError("cannot use CA file " + s.ca_file);
         return nullptr;
     }

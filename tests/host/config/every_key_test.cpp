@@ -25,6 +25,7 @@ log: {level: info, file: var/log, format: json}
 access_log: {file: var/access.log}
 statsd: {enabled: true, address: "127.0.0.1:8125"}
 admin: {address: "127.0.0.1:10020"}
+outbound: {ca_file: ca.pem}
 modules_maturity: beta
 test_open_roles: false
 executors: {default: {threads: 4, queue: 10, deadline: 10s}}

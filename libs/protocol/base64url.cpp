@@ -18,41 +18,64 @@ constexpr std::array<std::int8_t, 256> kValue = [] {
 }  // namespace
 
 std::string encodeBase64Url(std::string_view in) {
-    std::string out;
-    out.reserve((in.size() * 4 + 2) / 3);
-    std::uint32_t bits = 0;
-    int count = 0;
-    for (const char c : in) {
-        bits = bits << 8 | static_cast<unsigned char>(c);
-        for (count += 8; count >= 6; count -= 6) out.push_back(kAlphabet[bits >> (count - 6) & 63]);
+    std::string out((in.size() * 4 + 2) / 3, '\0');
+    const auto octet = [&](std::size_t i) {
+        return static_cast<std::uint32_t>(static_cast<unsigned char>(in[i]));
+    };
+    char* to = out.data();
+    std::size_t i = 0;
+    for (; i + 3 <= in.size(); i += 3, to += 4) {
+        const std::uint32_t bits = octet(i) << 16 | octet(i + 1) << 8 | octet(i + 2);
+        to[0] = kAlphabet[bits >> 18];
+        to[1] = kAlphabet[bits >> 12 & 63];
+        to[2] = kAlphabet[bits >> 6 & 63];
+        to[3] = kAlphabet[bits & 63];
     }
-    if (count > 0) out.push_back(kAlphabet[bits << (6 - count) & 63]);
+    if (const auto left = in.size() - i; left > 0) {
+        const std::uint32_t bits = octet(i) << 16 | (left == 2 ? octet(i + 1) << 8 : 0);
+        to[0] = kAlphabet[bits >> 18];
+        to[1] = kAlphabet[bits >> 12 & 63];
+        if (left == 2) to[2] = kAlphabet[bits >> 6 & 63];
+    }
     return out;
 }
 
 std::optional<std::string> decodeBase64Url(std::string_view in) {
-    if (in.size() % 4 == 1) return std::nullopt;
-    std::string out;
-    out.reserve(in.size() * 3 / 4);
-    std::uint32_t bits = 0;
-    int count = 0;
-    for (const char c : in) {
-        const auto v = kValue[static_cast<unsigned char>(c)];
-        if (v < 0) return std::nullopt;
-        bits = bits << 6 | static_cast<std::uint32_t>(v);
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            out.push_back(static_cast<char>(bits >> count & 0xff));
-        }
+    const std::size_t whole = in.size() / 4, left = in.size() % 4;
+    if (left == 1) return std::nullopt;
+    std::string out(in.size() * 3 / 4, '\0');
+    const auto* from = reinterpret_cast<const unsigned char*>(in.data());
+    char* to = out.data();
+    // Characters outside the alphabet are -1: one of them makes `bad` negative for good.
+    std::int32_t bad = 0;
+    for (std::size_t i = 0; i < whole; ++i, from += 4, to += 3) {
+        const std::int32_t a = kValue[from[0]], b = kValue[from[1]], c = kValue[from[2]],
+                           d = kValue[from[3]];
+        bad |= a | b | c | d;
+        const auto bits = static_cast<std::uint32_t>(a) << 18 |
+                          static_cast<std::uint32_t>(b) << 12 | static_cast<std::uint32_t>(c) << 6 |
+                          static_cast<std::uint32_t>(d);
+        to[0] = static_cast<char>(bits >> 16);
+        to[1] = static_cast<char>(bits >> 8);
+        to[2] = static_cast<char>(bits);
     }
-    if ((bits & ((1u << count) - 1)) != 0) return std::nullopt;
+    if (left > 0) {
+        const std::int32_t a = kValue[from[0]], b = kValue[from[1]],
+                           c = left == 3 ? kValue[from[2]] : 0;
+        bad |= a | b | c;
+        if ((left == 2 ? b & 15 : c & 3) != 0) return std::nullopt;  // B64-2
+        to[0] = static_cast<char>(a << 2 | b >> 4);
+        if (left == 3) to[1] = static_cast<char>(b << 4 | c >> 2);
+    }
+    if (bad < 0) return std::nullopt;
     return out;
 }
 
 std::optional<std::string> decodeBase64Lenient(std::string_view in) {
     std::string clean(in);
-    while (!clean.empty() && clean.back() == '=') clean.pop_back();
+    // Padding only as much as a whole group lacks.
+    if (clean.size() % 4 == 0)
+        for (int i = 0; i < 2 && !clean.empty() && clean.back() == '='; ++i) clean.pop_back();
     for (auto& c : clean) c = c == '+' ? '-' : c == '/' ? '_' : c;
     return decodeBase64Url(clean);
 }

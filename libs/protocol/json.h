@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace persona::protocol {
@@ -14,40 +15,44 @@ class Json {
   public:
     enum class Type { Null, Bool, Number, String, Array, Object };
     using Member = std::pair<std::string, Json>;
+    using Items = std::vector<Json>;
+    using Members = std::vector<Member>;
 
     Json() = default;
-    Json(bool b) : type_(Type::Bool), bool_(b) {}                                   // NOLINT
-    Json(std::int64_t n) : type_(Type::Number), number_(static_cast<double>(n)) {}  // NOLINT
-    Json(double n) : type_(Type::Number), number_(n) {}                             // NOLINT
-    Json(std::string s) : type_(Type::String), text_(std::move(s)) {}               // NOLINT
-    Json(const char* s) : Json(std::string(s)) {}                                   // NOLINT
+    Json(bool b) : value_(b) {}                               // NOLINT: conversions are the point
+    Json(std::int64_t n) : value_(static_cast<double>(n)) {}  // NOLINT
+    Json(double n) : value_(n) {}                             // NOLINT
+    Json(std::string s) : value_(std::move(s)) {}             // NOLINT
+    Json(const char* s) : value_(std::string(s)) {}           // NOLINT
     static Json object() {
         Json j;
-        j.type_ = Type::Object;
+        j.value_.emplace<Members>();
         return j;
     }
     static Json array() {
         Json j;
-        j.type_ = Type::Array;
+        j.value_.emplace<Items>();
         return j;
     }
 
     /// Strict (rules JSON-1 to JSON-3): UTF-8 without byte order mark, RFC 8259, no duplicate
-    /// members, no lone surrogates, at most 32 levels. Empty: not so.
+    /// members, no lone surrogates, at most 32 levels; and no number beyond 2^53, which other
+    /// readers would round each in its way. Empty: not so.
     static std::optional<Json> parse(std::string_view text);
 
-    [[nodiscard]] Type type() const { return type_; }
-    [[nodiscard]] bool isNull() const { return type_ == Type::Null; }
-    [[nodiscard]] bool isBool() const { return type_ == Type::Bool; }
-    [[nodiscard]] bool isNumber() const { return type_ == Type::Number; }
-    [[nodiscard]] bool isString() const { return type_ == Type::String; }
-    [[nodiscard]] bool isArray() const { return type_ == Type::Array; }
-    [[nodiscard]] bool isObject() const { return type_ == Type::Object; }
-    [[nodiscard]] bool boolean() const { return bool_; }
-    [[nodiscard]] double number() const { return number_; }
-    [[nodiscard]] const std::string& text() const { return text_; }
-    [[nodiscard]] const std::vector<Json>& items() const { return items_; }
-    [[nodiscard]] const std::vector<Member>& members() const { return members_; }
+    [[nodiscard]] Type type() const { return static_cast<Type>(value_.index()); }
+    [[nodiscard]] bool isNull() const { return type() == Type::Null; }
+    [[nodiscard]] bool isBool() const { return type() == Type::Bool; }
+    [[nodiscard]] bool isNumber() const { return type() == Type::Number; }
+    [[nodiscard]] bool isString() const { return type() == Type::String; }
+    [[nodiscard]] bool isArray() const { return type() == Type::Array; }
+    [[nodiscard]] bool isObject() const { return type() == Type::Object; }
+    /// Of another type each of these is false, 0 or empty.
+    [[nodiscard]] bool boolean() const { return isBool() && std::get<bool>(value_); }
+    [[nodiscard]] double number() const { return isNumber() ? std::get<double>(value_) : 0; }
+    [[nodiscard]] const std::string& text() const;
+    [[nodiscard]] const Items& items() const;
+    [[nodiscard]] const Members& members() const;
     /// Member of that name, or nullptr.
     [[nodiscard]] const Json* find(std::string_view name) const;
     /// Text of a string member, or nullptr.
@@ -61,12 +66,8 @@ class Json {
   private:
     friend class JsonParser;
     void dumpTo(std::string& out) const;
-    Type type_ = Type::Null;
-    bool bool_ = false;
-    double number_ = 0;
-    std::string text_;
-    std::vector<Json> items_;
-    std::vector<Member> members_;
+    // In the order of Type.
+    std::variant<std::monostate, bool, double, std::string, Items, Members> value_;
 };
 
 /// `text` as a JSON string, with its quotes.

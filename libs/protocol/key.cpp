@@ -1,90 +1,65 @@
 #include "libs/protocol/key.h"
 
-#include <openssl/core_names.h>
-#include <openssl/param_build.h>
-
 #include <algorithm>
 #include <array>
 #include <initializer_list>
 
 #include "libs/protocol/base64url.h"
-#include "libs/protocol/key_detail.h"
+#include "libs/protocol/evp.h"
+#include "libs/protocol/key_cache.h"
 
+/// Public keys: syntax first, then sizes and groups, then what must be computed (KEY-1 to KEY-7).
 namespace persona::protocol {
 
 using detail::Bn;
 
 namespace {
 
-std::shared_ptr<EVP_PKEY> share(EVP_PKEY* key) {
-    return {key, [](EVP_PKEY* k) { EVP_PKEY_free(k); }};
+bool isDigits(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-/// A public key from its numbers.
-std::shared_ptr<EVP_PKEY> fromNumbers(
-    const char* type, std::initializer_list<std::pair<const char*, const BIGNUM*>> numbers) {
-    OSSL_PARAM_BLD* build = OSSL_PARAM_BLD_new();
-    for (const auto& [name, n] : numbers) OSSL_PARAM_BLD_push_BN(build, name, n);
-    OSSL_PARAM* params = OSSL_PARAM_BLD_to_param(build);
-    EVP_PKEY_CTX* ctx = EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr);
-    EVP_PKEY* key = nullptr;
-    if (EVP_PKEY_fromdata_init(ctx) != 1 ||
-        EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
-        key = nullptr;
-    EVP_PKEY_CTX_free(ctx);
-    OSSL_PARAM_free(params);
-    OSSL_PARAM_BLD_free(build);
-    return key == nullptr ? nullptr : share(key);
+/// A decimal number as it must be written; its text is then canonical as it stands.
+bool isDecimal(const std::string* text, std::size_t max) {
+    return text != nullptr && !text->empty() && text->size() <= max && isDigits(*text) &&
+           (text->front() != '0' || text->size() == 1);
 }
 
-std::shared_ptr<EVP_PKEY> p256FromPoint(const std::string& point) {
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
-                                         const_cast<char*>("prime256v1"), 0),
-        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, const_cast<char*>(point.data()),
-                                          point.size()),
-        OSSL_PARAM_construct_end()};
-    EVP_PKEY_CTX* ctx = EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr);
-    EVP_PKEY* key = nullptr;
-    if (EVP_PKEY_fromdata_init(ctx) != 1 ||
-        EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
-        key = nullptr;
-    EVP_PKEY_CTX_free(ctx);
-    if (key == nullptr) return nullptr;
-    auto shared = share(key);
-    EVP_PKEY_CTX* check = EVP_PKEY_CTX_new(key, nullptr);
-    const bool good = EVP_PKEY_public_check(check) == 1;
-    EVP_PKEY_CTX_free(check);
-    return good ? shared : nullptr;
-}
-
-Bn decimal(const std::string* text, std::size_t max) {
-    if (text == nullptr || text->empty() || text->size() > max ||
-        (text->size() > 1 && text->front() == '0'))
-        return nullptr;
-    if (!std::all_of(text->begin(), text->end(), [](char c) { return c >= '0' && c <= '9'; }))
-        return nullptr;
+Bn fromDecimal(const std::string& text) {
     BIGNUM* n = nullptr;
-    BN_dec2bn(&n, text->c_str());
+    BN_dec2bn(&n, text.c_str());
     return Bn(n);
 }
 
-Bn hexadecimal(const std::string* text) {
-    if (text == nullptr || text->empty() || text->size() > 640) return nullptr;
-    if (!std::all_of(text->begin(), text->end(), [](char c) {
-            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-        }))
-        return nullptr;
-    BIGNUM* n = nullptr;
-    BN_hex2bn(&n, text->c_str());
-    return Bn(n);
+/// Lower case without leading zeros; empty: not a number in hex.
+std::string canonicalHex(const std::string* text) {
+    if (text == nullptr || text->empty() || text->size() > 640) return "";
+    std::string out;
+    out.reserve(text->size());
+    for (const char c : *text) {
+        const bool upper = c >= 'A' && c <= 'F';
+        if (!upper && (c < '0' || c > '9') && (c < 'a' || c > 'f')) return "";
+        if (!out.empty() || c != '0') out.push_back(upper ? static_cast<char>(c + 32) : c);
+    }
+    return out.empty() ? "0" : out;
 }
 
-Bn base64Number(const std::string* text, bool strict) {
-    if (text == nullptr || text->empty() || text->size() > 480) return nullptr;
-    const auto octets = strict ? decodeBase64Url(*text) : decodeBase64Lenient(*text);
-    if (!octets || octets->empty()) return nullptr;
-    return detail::bnFromOctets(*octets);
+std::string hexOfOctets(std::string_view octets) {
+    static constexpr char kHex[] = "0123456789abcdef";
+    std::string out;
+    for (const char c : octets) {
+        const auto u = static_cast<unsigned char>(c);
+        out.append({kHex[u >> 4], kHex[u & 15]});
+    }
+    out.erase(0, std::min(out.find_first_not_of('0'), out.size() - 1));
+    return out;
+}
+
+std::optional<std::string> base64Octets(const std::string* text, bool strict) {
+    if (text == nullptr || text->empty() || text->size() > 480) return std::nullopt;
+    auto octets = strict ? decodeBase64Url(*text) : decodeBase64Lenient(*text);
+    if (!octets || octets->empty()) return std::nullopt;
+    return octets;
 }
 
 bool hasAny(const Json& object, std::initializer_list<std::string_view> names) {
@@ -92,54 +67,51 @@ bool hasAny(const Json& object, std::initializer_list<std::string_view> names) {
                        [&](auto n) { return object.find(n) != nullptr; });
 }
 
-/// y encodings of the points of small order on Ed25519, canonical or not; the sign bit is ignored.
-bool isLowOrder(const std::string& x) {
-    static const std::array<std::string, 7> kPoints = [] {
-        std::array<std::string, 7> p;
-        for (auto& s : p) s.assign(32, '\0');
-        p[1][0] = 1;
-        const unsigned char a[] = {0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4,
-                                   0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6,
-                                   0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05};
-        const unsigned char b[] = {0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b,
-                                   0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39,
-                                   0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a};
-        std::copy(std::begin(a), std::end(a), p[2].begin());
-        std::copy(std::begin(b), std::end(b), p[3].begin());
-        for (std::size_t i = 4; i < 7; ++i) {
-            p[i].assign(32, static_cast<char>(0xff));
-            p[i][31] = 0x7f;
-            p[i][0] = static_cast<char>(0xec + (i - 4));  // p-1, p, p+1
-        }
-        return p;
-    }();
-    std::string y = x;
-    y[31] = static_cast<char>(y[31] & 0x7f);
-    return std::find(kPoints.begin(), kPoints.end(), y) != kPoints.end();
+/// A y below the prime, so that a key has one spelling, which is not of a point of small order. The
+/// sign bit is ignored.
+bool isEd25519Key(const std::string& x) {
+    using Y = std::array<std::uint8_t, 32>;
+    // 0 and 1 (orders 4 and 1), and the two of order 8; p - 1 (order 2) is met below.
+    static constexpr std::array<Y, 4> kSmall{
+        Y{}, Y{1}, Y{0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4,
+                     0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6,
+                     0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05},
+        Y{0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b,
+          0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39,
+          0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a}};
+    Y y{};
+    std::copy(x.begin(), x.end(), y.begin());
+    y[31] &= 0x7f;
+    const bool high = y[31] == 0x7f && y[0] >= 0xec &&
+                      std::all_of(y.begin() + 1, y.end() - 1, [](auto o) { return o == 0xff; });
+    return !high && std::find(kSmall.begin(), kSmall.end(), y) == kSmall.end();
 }
 
-struct Parsed {
-    Algorithm algorithm;
-    std::shared_ptr<EVP_PKEY> key;
+/// A key whose syntax and sizes are good. What costs arithmetic is done by `finish`.
+struct Candidate {
+    Algorithm algorithm{};
     std::string canonical;
+    Bn number, exponent;    // n and e; y
+    detail::Point point{};  // ES256; Ed25519: its first 32 octets
 };
 
-Result<Parsed> rsa(const Bn& n, const Bn& e, const KeyOptions& options) {
+Result<Candidate> rsa(Bn n, Bn e, const std::string* n_text, const std::string* e_text,
+                      const KeyOptions& options) {
     if (!n || !e) return Error{"an RSA key needs n and e in their encoding"};
-    Algorithm algorithm{};
+    Candidate out;
     switch (BN_num_bits(n.get())) {
         case 2048:
         case 2047:
-            algorithm = Algorithm::RS256;
+            out.algorithm = Algorithm::RS256;
             break;
         case 1024:
         case 1023:
-            algorithm = Algorithm::RS128;
+            out.algorithm = Algorithm::RS128;
             break;
         case 512:
         case 511:
             if (!options.allow_rs64) return Error{"RSA key of 512 bits"};
-            algorithm = Algorithm::RS64;
+            out.algorithm = Algorithm::RS64;
             break;
         default:
             return Error{"RSA modulus of an unsupported size"};
@@ -147,93 +119,107 @@ Result<Parsed> rsa(const Bn& n, const Bn& e, const KeyOptions& options) {
     if (!BN_is_odd(n.get()) || !BN_is_odd(e.get()) || BN_is_one(e.get()) ||
         BN_num_bits(e.get()) > 32)
         return Error{"RSA modulus or exponent out of range"};
-    auto key =
-        fromNumbers("RSA", {{OSSL_PKEY_PARAM_RSA_N, n.get()}, {OSSL_PKEY_PARAM_RSA_E, e.get()}});
-    if (!key) return Error{"RSA key refused"};
-    return Parsed{algorithm, key,
-                  R"({"algorithm":"RS","n":")" + detail::toDecimal(n.get()) + R"(","e":")" +
-                      detail::toDecimal(e.get()) + "\"}"};
+    out.canonical = R"({"algorithm":"RS","n":")" +
+                    (n_text != nullptr ? *n_text : detail::toDecimal(n.get())) + R"(","e":")" +
+                    (e_text != nullptr ? *e_text : detail::toDecimal(e.get())) + "\"}";
+    out.number = std::move(n);
+    out.exponent = std::move(e);
+    return out;
 }
 
-Result<Parsed> dsa(const Bn& y, const Bn& p, const Bn& q, const Bn& g) {
-    if (!y || !p || !q || !g) return Error{"a DSA key needs y, p, q and g in their encoding"};
-    Algorithm algorithm{};
-    const detail::Group* group = nullptr;
-    for (const auto a : {Algorithm::DS128, Algorithm::DS256}) {
-        const auto& candidate = a == Algorithm::DS128 ? detail::groupDs128() : detail::groupDs256();
-        if (BN_cmp(candidate.p.get(), p.get()) == 0 && BN_cmp(candidate.q.get(), q.get()) == 0 &&
-            BN_cmp(candidate.g.get(), g.get()) == 0) {
-            algorithm = a;
-            group = &candidate;
-        }
-    }
-    if (group == nullptr) return Error{"DSA group is not one of the published ones"};
-    const Bn limit(BN_dup(p.get()));
-    BN_sub_word(limit.get(), 2);
-    if (BN_is_zero(y.get()) || BN_is_one(y.get()) || BN_cmp(y.get(), limit.get()) > 0)
-        return Error{"DSA y out of range"};
-    BN_CTX* ctx = BN_CTX_new();
-    const Bn power(BN_new());
-    const bool computed = BN_mod_exp(power.get(), y.get(), q.get(), p.get(), ctx) == 1;
-    BN_CTX_free(ctx);
-    if (!computed || !BN_is_one(power.get())) return Error{"DSA y is not in the group"};
-    auto key = fromNumbers("DSA", {{OSSL_PKEY_PARAM_FFC_P, p.get()},
-                                   {OSSL_PKEY_PARAM_FFC_Q, q.get()},
-                                   {OSSL_PKEY_PARAM_FFC_G, g.get()},
-                                   {OSSL_PKEY_PARAM_PUB_KEY, y.get()}});
-    if (!key) return Error{"DSA key refused"};
-    return Parsed{algorithm, key,
-                  R"({"algorithm":"DS","y":")" + detail::toHex(y.get()) + R"(","p":")" +
-                      detail::toHex(p.get()) + R"(","q":")" + detail::toHex(q.get()) +
-                      R"(","g":")" + detail::toHex(g.get()) + "\"}"};
+Result<Candidate> rsaFromDecimal(const Json& o, const KeyOptions& options) {
+    const auto *n = o.findText("n"), *e = o.findText("e");
+    if (!isDecimal(n, 620) || !isDecimal(e, 10))
+        return Error{"an RSA key needs n and e in their encoding"};
+    return rsa(fromDecimal(*n), fromDecimal(*e), n, e, options);
 }
 
-Result<Parsed> extension(const Json& object, bool p256, const KeyOptions& options) {
+Result<Candidate> rsaFromBase64(const Json& o, const char* n_name, const char* e_name, bool strict,
+                                const KeyOptions& options) {
+    const auto n = base64Octets(o.findText(n_name), strict),
+               e = base64Octets(o.findText(e_name), strict);
+    if (!n || !e) return Error{"an RSA key needs n and e in their encoding"};
+    return rsa(detail::bnFromOctets(*n), detail::bnFromOctets(*e), nullptr, nullptr, options);
+}
+
+Result<Candidate> dsa(const Json& o, bool is2012) {
+    const auto hex = [&](const char* name) {
+        if (!is2012) return canonicalHex(o.findText(name));
+        const auto octets = base64Octets(o.findText(name), false);
+        return octets ? hexOfOctets(*octets) : std::string();
+    };
+    const std::string y = hex("y"), p = hex("p"), q = hex("q"), g = hex("g");
+    if (y.empty() || p.empty() || q.empty() || g.empty())
+        return Error{"a DSA key needs y, p, q and g in their encoding"};
+    Candidate out;
+    const auto is = [&](const detail::Group& group) {
+        return group.p_hex == p && group.q_hex == q && group.g_hex == g;
+    };
+    if (is(detail::groupDs128()))
+        out.algorithm = Algorithm::DS128;
+    else if (is(detail::groupDs256()))
+        out.algorithm = Algorithm::DS256;
+    else
+        return Error{"DSA group is not one of the published ones"};
+    if (y.size() > p.size()) return Error{"DSA y out of range"};
+    BIGNUM* number = nullptr;
+    BN_hex2bn(&number, y.c_str());
+    out.number.reset(number);
+    out.canonical = R"({"algorithm":"DS","y":")" + y + R"(","p":")" + p + R"(","q":")" + q +
+                    R"(","g":")" + g + "\"}";
+    return out;
+}
+
+Result<Candidate> extension(const Json& object, bool p256, const KeyOptions& options) {
     if (p256 ? !options.allow_es256 : !options.allow_ed25519)
         return Error{"this key family is not enabled here"};
     const auto* curve = object.findText("crv");
     const auto* x_text = object.findText("x");
-    if (curve == nullptr || *curve != (p256 ? "P-256" : "Ed25519") || x_text == nullptr)
+    if (curve == nullptr || *curve != (p256 ? "P-256" : "Ed25519") || x_text == nullptr ||
+        x_text->size() != 43)
         return Error{"curve or coordinate missing"};
     const auto x = decodeBase64Url(*x_text);
-    if (!x || x->size() != 32) return Error{"coordinate is not 32 octets"};
+    if (!x) return Error{"coordinate is not 32 octets"};
+    Candidate out;
     if (!p256) {
-        if (object.find("y") != nullptr || isLowOrder(*x)) return Error{"Ed25519 key refused"};
-        EVP_PKEY* key = EVP_PKEY_new_raw_public_key(
-            EVP_PKEY_ED25519, nullptr, reinterpret_cast<const unsigned char*>(x->data()), 32);
-        if (key == nullptr) return Error{"Ed25519 key refused"};
-        return Parsed{Algorithm::Ed25519, share(key),
-                      R"({"algorithm":"Ed","crv":"Ed25519","x":")" + *x_text + "\"}"};
+        if (object.find("y") != nullptr || !isEd25519Key(*x)) return Error{"Ed25519 key refused"};
+        out.algorithm = Algorithm::Ed25519;
+        std::copy(x->begin(), x->end(), out.point.begin());
+        out.canonical = R"({"algorithm":"Ed","crv":"Ed25519","x":")" + *x_text + "\"}";
+        return out;
     }
     const auto* y_text = object.findText("y");
-    const auto y = y_text == nullptr ? std::nullopt : decodeBase64Url(*y_text);
-    if (!y || y->size() != 32) return Error{"coordinate is not 32 octets"};
-    auto key = p256FromPoint("\x04" + *x + *y);
-    if (!key) return Error{"the point is not on P-256"};
-    return Parsed{
-        Algorithm::ES256, key,
-        R"({"algorithm":"ES","crv":"P-256","x":")" + *x_text + R"(","y":")" + *y_text + "\"}"};
+    const auto y =
+        y_text == nullptr || y_text->size() != 43 ? std::nullopt : decodeBase64Url(*y_text);
+    if (!y) return Error{"coordinate is not 32 octets"};
+    out.algorithm = Algorithm::ES256;
+    out.point[0] = 0x04;
+    std::copy(x->begin(), x->end(), out.point.begin() + 1);
+    std::copy(y->begin(), y->end(), out.point.begin() + 33);
+    out.canonical =
+        R"({"algorithm":"ES","crv":"P-256","x":")" + *x_text + R"(","y":")" + *y_text + "\"}";
+    return out;
 }
 
-Result<Parsed> parseObject(const Json& o, const KeyOptions& options) {
+Result<Candidate> fromJwk(const Json& o, const KeyOptions& options) {
+    const auto* kty = o.findText("kty");
+    if (const auto* use = o.find("use");
+        use != nullptr && (!use->isString() || use->text() != "sig"))
+        return Error{"the key is not for signatures"};
+    if (kty == nullptr) return Error{"kty is not a text"};
+    if (hasAny(o, {"d", "p", "q", "dp", "dq", "qi"}))
+        return Error{"a public key must not have private members"};
+    if (*kty == "RSA") return rsaFromBase64(o, "n", "e", true, options);
+    if (*kty == "EC") return extension(o, true, options);
+    if (*kty == "OKP") return extension(o, false, options);
+    return Error{"unknown kty"};
+}
+
+Result<Candidate> candidateOf(const Json& o, const KeyOptions& options) {
     if (!o.isObject()) return Error{"a key is a JSON object"};
     const bool has_algorithm = o.find("algorithm") != nullptr, has_kty = o.find("kty") != nullptr;
     if (has_algorithm == has_kty) return Error{"a key has either algorithm or kty"};
-    if (has_kty) {
-        const auto* kty = o.findText("kty");
-        if (const auto* use = o.find("use");
-            use != nullptr && (!use->isString() || use->text() != "sig"))
-            return Error{"the key is not for signatures"};
-        if (kty == nullptr) return Error{"kty is not a text"};
-        if (hasAny(o, {"d", "p", "q", "dp", "dq", "qi"}))
-            return Error{"a public key must not have private members"};
-        if (*kty == "RSA")
-            return rsa(base64Number(o.findText("n"), true), base64Number(o.findText("e"), true),
-                       options);
-        if (*kty == "EC") return extension(o, true, options);
-        if (*kty == "OKP") return extension(o, false, options);
-        return Error{"unknown kty"};
-    }
+    if (has_kty) return fromJwk(o, options);
     const auto* algorithm = o.findText("algorithm");
     if (algorithm == nullptr) return Error{"algorithm is not a text"};
     const auto* version = o.find("version");
@@ -248,19 +234,30 @@ Result<Parsed> parseObject(const Json& o, const KeyOptions& options) {
     if (*algorithm == "RS" || *algorithm == "RSA") {
         if (hasAny(o, {"d", "p", "q", "dp", "dq", "qi", "secretExponent"}))
             return Error{"a public key must not have private members"};
-        if (is2012)
-            return rsa(base64Number(o.findText("modulus"), false),
-                       base64Number(o.findText("exponent"), false), options);
-        return rsa(decimal(o.findText("n"), 620), decimal(o.findText("e"), 10), options);
+        if (is2012) return rsaFromBase64(o, "modulus", "exponent", false, options);
+        return rsaFromDecimal(o, options);
     }
     if (*algorithm == "DS" || *algorithm == "DSA") {
         if (o.find("x") != nullptr) return Error{"a public key must not have private members"};
-        const auto number = [&](std::string_view name) {
-            return is2012 ? base64Number(o.findText(name), false) : hexadecimal(o.findText(name));
-        };
-        return dsa(number("y"), number("p"), number("q"), number("g"));
+        return dsa(o, is2012);
     }
     return Error{"unknown algorithm"};
+}
+
+/// The checks that compute; empty when they pass.
+std::string finish(const Candidate& c) {
+    switch (c.algorithm) {
+        case Algorithm::DS128:
+        case Algorithm::DS256: {
+            const auto& group =
+                c.algorithm == Algorithm::DS128 ? detail::groupDs128() : detail::groupDs256();
+            return group.contains(c.number.get()) ? "" : "DSA y is not in the group";
+        }
+        case Algorithm::ES256:
+            return detail::isOnP256(c.point) ? "" : "the point is not on P-256";
+        default:
+            return "";
+    }
 }
 
 }  // namespace
@@ -285,13 +282,25 @@ std::string_view nameOf(Algorithm a) {
     return "";
 }
 
-Result<PublicKey> PublicKey::parse(const Json& object, const KeyOptions& options) {
-    auto parsed = parseObject(object, options);
-    if (!parsed) return Error{parsed.error()};
+Result<PublicKey> PublicKey::parse(const Json& object, const KeyOptions& options, KeyCache* seen) {
+    auto c = candidateOf(object, options);
+    if (!c) return Error{c.error()};
+    // An ES256 key is checked faster than it is looked up.
+    if (c->algorithm == Algorithm::ES256) seen = nullptr;
+    KeyCache::Id id{};
+    if (seen != nullptr) {
+        id = KeyCache::idOf("key", c->canonical);
+        if (auto known = seen->find(id)) return std::move(*known);
+    }
+    if (auto error = finish(*c); !error.empty()) return Error{std::move(error)};
     PublicKey out;
-    out.algorithm_ = parsed->algorithm;
-    out.key_ = std::move(parsed->key);
-    out.canonical_ = std::move(parsed->canonical);
+    out.algorithm_ = c->algorithm;
+    if (c->number)
+        out.key_ = std::make_shared<detail::VerifyKey>(
+            std::move(c->canonical), std::move(c->number), std::move(c->exponent));
+    else
+        out.key_ = std::make_shared<detail::VerifyKey>(std::move(c->canonical), c->point);
+    if (seen != nullptr) seen->insert(id, out);
     return out;
 }
 
@@ -299,6 +308,34 @@ Result<PublicKey> PublicKey::parse(std::string_view json, const KeyOptions& opti
     const auto object = Json::parse(json);
     if (!object) return Error{"a key is a JSON object"};
     return parse(*object, options);
+}
+
+const std::string& PublicKey::canonical() const {
+    static const std::string kNone;
+    return key_ ? key_->canonical : kNone;
+}
+
+PublicKey::Verdict PublicKey::verify(std::string_view message, std::string_view signature) const {
+    return key_ ? key_->verify(algorithm_, message, signature) : Verdict::Bad;
+}
+
+std::string PublicKey::jwk() const {
+    switch (algorithm_) {
+        case Algorithm::RS64:
+        case Algorithm::RS128:
+        case Algorithm::RS256:
+            return R"({"kty":"RSA","n":")" + encodeBase64Url(detail::toOctets(key_->number())) +
+                   R"(","e":")" + encodeBase64Url(detail::toOctets(key_->exponent())) + "\"}";
+        case Algorithm::ES256:
+        case Algorithm::Ed25519: {
+            // Differs from the canonical form in the first member alone.
+            const auto& text = canonical();
+            return std::string(R"({"kty":")") + (algorithm_ == Algorithm::ES256 ? "EC" : "OKP") +
+                   text.substr(text.find("\",\"crv\""));
+        }
+        default:
+            return canonical();
+    }
 }
 
 }  // namespace persona::protocol

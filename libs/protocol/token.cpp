@@ -44,7 +44,7 @@ Token::Check Token::verify(const PublicKey& key) const {
     return Check::Bad;
 }
 
-Result<std::string> signToken(const SecretKey& key, std::string_view payload_json) {
+Result<std::string> signToken(const Signer& key, std::string_view payload_json) {
     std::string text =
         encodeBase64Url("{\"alg\":\"" + std::string(nameOf(key.algorithm())) + "\"}") + "." +
         encodeBase64Url(payload_json);

@@ -24,8 +24,8 @@ struct Token {
     [[nodiscard]] Check verify(const PublicKey& key) const;
 };
 
-/// A token with the header {"alg": ...} and that payload.
-[[nodiscard]] Result<std::string> signToken(const SecretKey& key, std::string_view payload_json);
+/// A token with the header {"alg": ...} and that payload. Takes as long as the signature.
+[[nodiscard]] Result<std::string> signToken(const Signer& key, std::string_view payload_json);
 
 /// What the keysigner issues (protocol.md 1.4, 2): the payload of a certificate in the legacy form.
 struct CertificateRequest {

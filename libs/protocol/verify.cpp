@@ -303,7 +303,7 @@ class Verification::Steps {
             fail("malformed signature", "no public key in the certificate");
             return std::nullopt;
         }
-        auto key = PublicKey::parse(*json, options.keys);
+        auto key = PublicKey::parse(*json, options.keys, options.seen_keys.get());
         if (!key) {
             fail("malformed signature", key.error());
             return std::nullopt;

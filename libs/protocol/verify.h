@@ -9,6 +9,7 @@
 #include "libs/protocol/authority.h"
 #include "libs/protocol/certificate_cache.h"
 #include "libs/protocol/key.h"
+#include "libs/protocol/key_cache.h"
 
 namespace persona::protocol {
 
@@ -34,6 +35,9 @@ struct VerifyOptions {
     std::function<std::optional<std::int64_t>(const std::string& domain)> idp_last_seen;
     /// Certificates that have been verified under these options; nullptr: none are kept.
     std::shared_ptr<CertificateCache> certificates;
+    /// Keys of users that passed their checks, under these `keys`; the one of a DSA key is dear.
+    /// nullptr: none are kept.
+    std::shared_ptr<KeyCache> seen_keys;
 };
 
 struct VerifyResult {

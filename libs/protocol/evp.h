@@ -1,0 +1,97 @@
+#pragma once
+
+#include <openssl/evp.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "libs/protocol/key.h"
+#include "libs/protocol/key_detail.h"
+
+/// How keys live in OpenSSL. Everything goes through EVP; what is dear to set up is kept.
+namespace persona::protocol::detail {
+
+struct PkeyFree {
+    void operator()(EVP_PKEY* k) const { EVP_PKEY_free(k); }
+};
+using Pkey = std::unique_ptr<EVP_PKEY, PkeyFree>;
+struct PkeyCtxFree {
+    void operator()(EVP_PKEY_CTX* c) const { EVP_PKEY_CTX_free(c); }
+};
+using PkeyCtx = std::unique_ptr<EVP_PKEY_CTX, PkeyCtxFree>;
+
+using Digest = std::array<std::uint8_t, 32>;
+/// SHA-256 over the parts, each preceded by its length.
+[[nodiscard]] Digest sha256Of(std::initializer_list<std::string_view> parts);
+/// Octets of the message's hash in `out`: SHA-1 for DS128, else SHA-256. 0 on failure.
+[[nodiscard]] std::size_t hashFor(Algorithm algorithm, std::string_view message, Digest& out);
+
+/// Prepared contexts of one key: an operation takes one out and puts it back, so that threads that
+/// use the key at once do not wait for one another.
+class Contexts {
+  public:
+    Contexts() = default;
+    ~Contexts();
+    Contexts(const Contexts&) = delete;
+    Contexts& operator=(const Contexts&) = delete;
+    [[nodiscard]] PkeyCtx take() const;
+    void put(PkeyCtx ctx) const;
+
+  private:
+    mutable std::array<std::atomic<EVP_PKEY_CTX*>, 4> idle_{};
+};
+
+/// A point on P-256, 0x04 || x || y. One EVP_PKEY for each thread takes the place of one for each
+/// key: giving it another point costs a fiftieth of making one.
+using Point = std::array<std::uint8_t, 65>;
+[[nodiscard]] bool isOnP256(const Point& point);
+[[nodiscard]] bool verifyP256(const Point& point, const Digest& hash, std::string_view der);
+
+/// The checked numbers of a public key. The EVP_PKEY is made when it is first verified with.
+class VerifyKey {
+  public:
+    VerifyKey(std::string canonical_text, Bn number, Bn exponent)
+        : canonical(std::move(canonical_text)),
+          number_(std::move(number)),
+          exponent_(std::move(exponent)) {}
+    VerifyKey(std::string canonical_text, const Point& point)
+        : canonical(std::move(canonical_text)), point_(point) {}
+    ~VerifyKey();
+    VerifyKey(const VerifyKey&) = delete;
+    VerifyKey& operator=(const VerifyKey&) = delete;
+
+    const std::string canonical;
+    [[nodiscard]] PublicKey::Verdict verify(Algorithm algorithm, std::string_view message,
+                                            std::string_view signature) const;
+    /// n of RS, y of DS.
+    [[nodiscard]] const BIGNUM* number() const { return number_.get(); }
+    [[nodiscard]] const BIGNUM* exponent() const { return exponent_.get(); }
+
+  private:
+    [[nodiscard]] EVP_PKEY* pkey(Algorithm algorithm) const;
+    [[nodiscard]] bool verifyHash(Algorithm algorithm, std::string_view tbs,
+                                  std::string_view signature) const;
+    Bn number_, exponent_;
+    Point point_{};
+    mutable std::atomic<EVP_PKEY*> pkey_{nullptr};
+    Contexts contexts_;
+};
+
+/// A private key with its contexts.
+class SignKey {
+  public:
+    explicit SignKey(Pkey key) : key(std::move(key)) {}
+    const Pkey key;
+    /// DER for DSA and ECDSA.
+    [[nodiscard]] std::string sign(Algorithm algorithm, std::string_view message) const;
+
+  private:
+    Contexts contexts_;
+};
+
+}  // namespace persona::protocol::detail

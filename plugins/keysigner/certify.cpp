@@ -91,7 +91,7 @@ CertifyAnswer certify(std::string_view content_type, std::string_view body,
     c.issued_at_ms = std::min(now_ms, std::max(now_ms - options.iat_backdate_ms, key.created_ms));
     c.expires_at_ms = now_ms + (ephemeral->boolean() ? options.ephemeral_session_duration_ms
                                                      : options.certificate_validity_ms);
-    auto token = protocol::signToken(key.secret, protocol::certificatePayload(c, *user_key));
+    auto token = protocol::signToken(*key.signer, protocol::certificatePayload(c, *user_key));
     if (!token) return {500, false, "Server Error: certification generation error"};
     return {200, false, std::move(*token)};
 }

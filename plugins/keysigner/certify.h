@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "libs/domainkey/domain_key.h"
+#include "libs/domainkey/key_store.h"
 
 namespace persona::keysigner {
 

@@ -1,7 +1,9 @@
 #include <persona/sdk/service.hpp>
 
+#include <atomic>
 #include <optional>
 
+#include "libs/domainkey/key_ring.h"
 #include "libs/wsapi/bind.h"
 #include "libs/wsapi/form.h"
 #include "libs/wsapi/secret_file.h"
@@ -20,8 +22,14 @@ class Keysigner final : public sdk::Service {
                         "PEM file of the private key; made on first start"),
             sdk::option("domain_key.public_file", PSN_OPT_STRING, "var/domain-key.public.json",
                         "where its public half is written"),
-            sdk::option("domain_key.algorithm", PSN_OPT_ENUM, "RS256",
-                        "kind of key made on first start", 0, 0, 0, "RS256|ES256"),
+            sdk::option("domain_key.algorithm", PSN_OPT_ENUM, "RS256", "kind of key that is made",
+                        0, 0, 0, "RS256|ES256"),
+            sdk::option("domain_key.rotate_after", PSN_OPT_DURATION, "0s",
+                        "age at which the key is replaced; 0: only on request"),
+            sdk::option("domain_key.rotation_lead", PSN_OPT_DURATION, "6h",
+                        "how long the next key is published before it signs: as long as anyone "
+                        "keeps our support document",
+                        0, 0, 7 * 86'400'000LL),
             sdk::option("secrets.roles", PSN_OPT_STRING, "var/secrets/roles",
                         "file of the secret by which roles know each other; made on first start"),
             sdk::option("test_open_roles", PSN_OPT_BOOL, "false",
@@ -64,23 +72,52 @@ class Keysigner final : public sdk::Service {
         post.blocking = true;
         route("POST", "/wsapi/cert_key", "cert_key", post,
               [this](const sdk::Stream& s) { handle(s); });
+        route("GET", "/__keys__", "keys", {}, [this](const sdk::Stream& s) {
+            s.respond(200, {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},
+                      ring_->published()->toText());
+        });
     }
 
     void activate() override {
-        const auto algorithm = config.str("domain_key.algorithm") == "ES256"
-                                   ? protocol::Algorithm::ES256
-                                   : protocol::Algorithm::RS256;
-        auto key =
-            domainkey::loadOrCreate(config.str("domain_key.file"),
-                                    config.str("domain_key.public_file"), algorithm, host.wallMs());
-        if (!key) throw std::runtime_error(key.error());
-        key_.emplace(std::move(*key));
+        domainkey::RingOptions ring;
+        ring.public_file = config.str("domain_key.public_file");
+        ring.algorithm = config.str("domain_key.algorithm") == "ES256" ? protocol::Algorithm::ES256
+                                                                       : protocol::Algorithm::RS256;
+        ring.rotate_after_ms = config.num("domain_key.rotate_after");
+        ring.lead_ms = config.num("domain_key.rotation_lead");
+        // Longer than any certificate lives, for clocks that are slow.
+        ring.keep_ms = options_.certificate_validity_ms + 3'600'000;
+        auto opened = domainkey::KeyRing::open(
+            domainkey::fileKeyStore(config.str("domain_key.file")), ring, host.wallMs());
+        if (!opened) throw std::runtime_error(opened.error());
+        ring_ = std::move(*opened);
+        std::uint64_t id = 0;
+        if (host.timers().start(
+                host.raw(), 1'000, 1'000,
+                [](void* self) { static_cast<Keysigner*>(self)->advance(); }, this, &id) != PSN_OK)
+            throw std::runtime_error("no timer to be had for the rotation of the domain key");
         const auto secrets = wsapi::loadOrCreateKeyRing(config.str("secrets.roles"));
         if (!secrets) throw std::runtime_error(secrets.error());
         credentials_.emplace(*secrets, "keysigner");
     }
 
   private:
+    /// [control] Making a key takes long, so the step itself is done on the executor.
+    void advance() {
+        if (advancing_.exchange(true)) return;
+        const auto rc = host.submit("", [this](bool late) {
+            if (!late) {
+                const auto done = ring_->advance(host.wallMs());
+                if (!done)
+                    host.error("domain key rotation: " + done.error());
+                else if (!done->empty())
+                    host.info("domain key rotation: " + *done);
+            }
+            advancing_ = false;
+        });
+        if (rc != PSN_OK) advancing_ = false;  // busy; there is another second
+    }
+
     void handle(const sdk::Stream& s) {
         // Wherever a request comes from, its origin proves nothing: the router hands on those from
         // outside without a socket too.
@@ -96,7 +133,8 @@ class Keysigner final : public sdk::Service {
             }
         }
         const auto start = host.monotonicNs();
-        const auto a = certify(s.header("content-type"), s.body(), *key_, options_, host.wallMs());
+        const auto a =
+            certify(s.header("content-type"), s.body(), *ring_->current(), options_, host.wallMs());
         time_.observe(static_cast<double>(host.monotonicNs() - start) / 1e6);
         if (a.json)
             s.json(a.status, a.body);
@@ -104,7 +142,8 @@ class Keysigner final : public sdk::Service {
             s.text(a.status, a.body);
     }
     CertifyOptions options_;
-    std::optional<domainkey::DomainKey> key_;
+    std::unique_ptr<domainkey::KeyRing> ring_;
+    std::atomic<bool> advancing_{false};
     std::optional<wsapi::CredentialChecker> credentials_;
     const bool open_roles_;
     sdk::Metric time_, refused_;

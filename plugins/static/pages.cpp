@@ -70,11 +70,13 @@ bool matches(std::string_view list, std::string_view etag) {
     return false;
 }
 
-Page supportDocument(const protocol::PublicKey& key) {
-    return {200, "application/json", "public, max-age=10",
-            "{\"public-key\":" + key.canonical() +
-                ",\"provisioning\":\"/provision\",\"authentication\":\"/auth\"}",
-            ""};
+Page supportDocument(const domainkey::PublicKeys& keys) {
+    std::string body = "{\"public-key\":" + keys.current.canonical() +
+                       ",\"provisioning\":\"/provision\",\"authentication\":\"/auth\"";
+    std::string list;
+    for (const auto& o : keys.others) list += (list.empty() ? "" : ",") + o.key.jwk();
+    if (!list.empty()) body += ",\"keys\":[" + list + "]";
+    return {200, "application/json", "public, max-age=10", body + "}", ""};
 }
 
 Page delegation(std::string_view authority) {

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "libs/domainkey/domain_key.h"
+#include "libs/domainkey/public_keys.h"
 
 namespace persona::pages {
 
@@ -13,8 +13,9 @@ struct Page {
     std::string content_type, cache_control, body, etag;
 };
 
-/// The support document of this service (protocol.md 4.6).
-[[nodiscard]] Page supportDocument(const protocol::PublicKey& key);
+/// The support document of this service (protocol.md 4.6). Keys besides the current one are in the
+/// list `keys`, as JWK.
+[[nodiscard]] Page supportDocument(const domainkey::PublicKeys& keys);
 [[nodiscard]] Page delegation(std::string_view authority);
 /// Deprecated /pk: the bare key object.
 [[nodiscard]] Page publicKey(const protocol::PublicKey& key);

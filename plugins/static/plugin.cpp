@@ -1,6 +1,8 @@
 #include <persona/sdk/service.hpp>
 
+#include <atomic>
 #include <map>
+#include <memory>
 
 #include "libs/wsapi/form.h"
 #include "plugins/static/pages.h"
@@ -20,7 +22,9 @@ class Static final : public sdk::Service {
     }
 
     Static(const psn_host* h, const psn_config* c)
-        : Service(h, c), https_(config.str("public_url").starts_with("https://")) {
+        : Service(h, c),
+          https_(config.str("public_url").starts_with("https://")),
+          public_file_(config.str("domain_key.public_file")) {
         for (const auto& [domain, authority] : config.items("proxy_idps"))
             delegations_[domain] = delegation(authority);
         pages_["/"] = home(config.str("public_url"));
@@ -30,13 +34,32 @@ class Static final : public sdk::Service {
     }
 
     void activate() override {
-        const auto half = domainkey::loadPublic(config.str("domain_key.public_file"));
-        if (!half) throw std::runtime_error(half.error());
-        pages_["/.well-known/browserid"] = supportDocument(half->key);
-        pages_["/pk"] = publicKey(half->key);
+        if (const auto read = public_file_.refresh(); !read) throw std::runtime_error(read.error());
+        makeKeyPages();
+        std::uint64_t id = 0;
+        if (host.timers().start(
+                host.raw(), 1'000, 1'000, [](void* self) { static_cast<Static*>(self)->refresh(); },
+                this, &id) != PSN_OK)
+            throw std::runtime_error("no timer to be had for the domain's public keys");
     }
 
   private:
+    struct KeyPages {
+        Page document, key;
+    };
+    /// [control] Keys change at a rotation.
+    void refresh() {
+        const auto read = public_file_.refresh();
+        if (!read)
+            host.error(read.error());
+        else if (*read)
+            makeKeyPages();
+    }
+    void makeKeyPages() {
+        const auto keys = public_file_.keys();
+        key_pages_.store(std::make_shared<const KeyPages>(
+            KeyPages{supportDocument(*keys), publicKey(keys->current)}));
+    }
     void serve(const sdk::Stream& s) const {
         const bool read = s.method() == "GET" || s.method() == "HEAD";
         const auto path = s.path();
@@ -44,9 +67,12 @@ class Static final : public sdk::Service {
         static const Page kNotFoundHtml = notFound(false), kNotFoundJson = notFound(true);
         const bool wants_json =
             s.header("accept").find("application/json") != std::string_view::npos;
-        const Page* page = it != pages_.end() ? &it->second
-                           : wants_json       ? &kNotFoundJson
-                                              : &kNotFoundHtml;
+        const auto key_pages = key_pages_.load();
+        const Page* page = it != pages_.end()                         ? &it->second
+                           : read && path == "/.well-known/browserid" ? &key_pages->document
+                           : read && path == "/pk"                    ? &key_pages->key
+                           : wants_json                               ? &kNotFoundJson
+                                                                      : &kNotFoundHtml;
         if (path == "/.well-known/browserid" && !delegations_.empty()) {
             const auto query = wsapi::parseForm(s.query());
             if (query)
@@ -76,6 +102,8 @@ class Static final : public sdk::Service {
         s.respond(page->status, headers, page->body);
     }
     const bool https_;
+    domainkey::PublicFile public_file_;
+    std::atomic<std::shared_ptr<const KeyPages>> key_pages_;
     std::map<std::string, Page, std::less<>> pages_, delegations_;
 };
 

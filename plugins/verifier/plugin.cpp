@@ -4,7 +4,7 @@
 #include <memory>
 #include <mutex>
 
-#include "libs/domainkey/domain_key.h"
+#include "libs/domainkey/public_keys.h"
 #include "libs/wsapi/form.h"
 #include "plugins/verifier/verifier_api.h"
 
@@ -60,16 +60,36 @@ class Verifier final : public sdk::Service {
     }
 
     void activate() override {
-        const auto half = domainkey::loadPublic(public_file_);
-        if (!half) throw std::runtime_error(half.error());
-        verify_.own_keys = {half->key};
+        verify_.seen_keys = std::make_shared<protocol::KeyCache>(2'048);
+        verify_.certificates = std::make_shared<protocol::CertificateCache>(4'096);
+        if (const auto read = public_file_.refresh(); !read) throw std::runtime_error(read.error());
+        useKeys();
+        std::uint64_t id = 0;
+        if (host.timers().start(
+                host.raw(), 1'000, 1'000,
+                [](void* self) { static_cast<Verifier*>(self)->refresh(); }, this, &id) != PSN_OK)
+            throw std::runtime_error("no timer to be had for the domain's public keys");
     }
 
   private:
+    /// [control] Keys change at a rotation.
+    void refresh() {
+        const auto read = public_file_.refresh();
+        if (!read)
+            host.error(read.error());
+        else if (*read)
+            useKeys();
+    }
+    void useKeys() {
+        auto next = std::make_shared<protocol::VerifyOptions>(verify_);
+        next->own_keys = public_file_.keys()->all();
+        options_.store(std::move(next));
+    }
     void handle(const sdk::Stream& s) const {
         const auto start = host.monotonicNs();
+        const auto options = options_.load();
         const auto a =
-            answer({s.method(), s.path(), s.query(), s.header("content-type"), s.body()}, verify_,
+            answer({s.method(), s.path(), s.query(), s.header("content-type"), s.body()}, *options,
                    host.wallMs(), [](const std::string&) { return protocol::Discovered{}; });
         time_.observe(static_cast<double>(host.monotonicNs() - start) / 1e6);
         if (a.status != 200 || a.body.find("\"failure\"") != std::string::npos) failures_.add();
@@ -85,7 +105,8 @@ class Verifier final : public sdk::Service {
         s.respond(a.status, headers, a.body);
     }
     protocol::VerifyOptions verify_;
-    std::string public_file_;
+    domainkey::PublicFile public_file_;
+    std::atomic<std::shared_ptr<const protocol::VerifyOptions>> options_;
     sdk::Metric time_, failures_;
     bool https_ = false;
 };

@@ -9,7 +9,7 @@
 #include <sstream>
 #include <thread>
 
-#include "libs/domainkey/domain_key.h"
+#include "libs/protocol/key.h"
 #include "libs/protocol/token.h"
 #include "tests/host/net/net_fixture.h"
 

@@ -44,7 +44,8 @@ TEST(Certify, Vectors) {
     ASSERT_TRUE(secret.ok()) << secret.error();
     const auto public_key = secret->publicKey();
     ASSERT_TRUE(public_key.ok());
-    const domainkey::DomainKey key{*secret, *public_key, 0};
+    const domainkey::DomainKey key{std::make_shared<const protocol::SecretKey>(*secret),
+                                   *public_key, 0};
     CertifyOptions options;
     options.issuer = at(defaults, "hostname").text();
     for (const auto& i : at(defaults, "forcible_issuers").items())

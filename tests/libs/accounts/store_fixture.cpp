@@ -1,0 +1,110 @@
+#include "tests/libs/accounts/store_fixture.h"
+
+#include <filesystem>
+
+#include "libs/accounts/sql/sqlite.h"
+
+namespace persona::accounts {
+
+void StoreTest::SetUp() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "accounts-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    directory_ = pattern;
+    options_.driver = GetParam();
+    options_.file = directory_ + "/persona.db";
+}
+
+void StoreTest::TearDown() {
+    if (store_) {
+        EXPECT_EQ(brokenInvariant(), "");
+    }
+    look_.reset();
+    store_.reset();
+    std::filesystem::remove_all(directory_);
+}
+
+Store& StoreTest::store() {
+    if (!store_) {
+        auto opened = Store::open(options_);
+        if (!opened) throw std::runtime_error(opened.error());
+        store_ = std::move(*opened);
+    }
+    return *store_;
+}
+
+std::vector<Row> StoreTest::look(const std::string& sql, std::vector<Value> values) {
+    if (!look_) {
+        SqliteSettings settings;
+        settings.file = options_.file;
+        look_ = std::move(*SqliteReader::open(settings));
+    }
+    const auto rows = transact(
+        *look_, [&](Connection& c) -> Outcome<std::vector<Row>> { return c.query(sql, values); });
+    if (!rows) throw std::runtime_error(rows.error());
+    return *rows;
+}
+
+std::int64_t StoreTest::count(const std::string& from_where) {
+    return look("SELECT COUNT(*) FROM " + from_where).at(0).number(0);
+}
+
+std::string StoreTest::brokenInvariant() {
+    const auto none = [&](const std::string& from_where) { return count(from_where) == 0; };
+    if (!none("account WHERE id NOT IN (SELECT user_id FROM address)"))
+        return "an account without addresses";
+    for (const char* table : {"address", "staged", "used_token", "notice", "device"})
+        if (!none(std::string(table) +
+                  " WHERE user_id IS NOT NULL AND user_id NOT IN (SELECT id FROM account)"))
+            return std::string(table) + " refers to an account that is not there";
+    if (!none("account WHERE id <= 0 OR id >= 9007199254740992")) return "an id out of range";
+    if (!none("account WHERE failed_tries < 0 OR window_tries < 0")) return "a count below nought";
+    if (!none("address WHERE verified NOT IN (0, 1) OR type NOT IN (0, 1)")) return "an odd flag";
+    if (!none("staged WHERE kind = 0 AND (user_id IS NOT NULL OR password_hash IS NULL)"))
+        return "a new account that is bound to an old one";
+    if (!none("staged WHERE kind <> 0 AND user_id IS NULL"))
+        return "a pending operation without its account";
+    return "";
+}
+
+UserId StoreTest::accountWith(std::string_view address, std::string hash, Millis now) {
+    const auto staged =
+        writer().stageNewAccount(at(address), std::move(hash), "https://rp", unlimited(), now);
+    if (!staged) throw std::runtime_error(staged.error());
+    const auto done = writer().completeNewAccount(staged->token, now);
+    if (!done) throw std::runtime_error(done.error());
+    return done->user;
+}
+
+UserId StoreTest::primaryWith(std::string_view address, Millis now) {
+    const auto opened = writer().createUserWithPrimaryEmail(at(address), now);
+    if (!opened) throw std::runtime_error(opened.error());
+    return opened->user;
+}
+
+std::int64_t StoreTest::epoch(UserId id) {
+    const auto value = reader().sessionEpoch(id);
+    return value && *value ? **value : -1;
+}
+
+User StoreTest::user(UserId id) {
+    const auto found = reader().user(id);
+    if (!found || !*found) throw std::runtime_error("no such account");
+    return **found;
+}
+
+EmailInfo StoreTest::info(std::string_view address) {
+    const auto found = reader().emailInfo(at(address));
+    if (!found || !*found) throw std::runtime_error("no such address");
+    return **found;
+}
+
+bool StoreTest::known(std::string_view address) {
+    const auto found = reader().emailInfo(at(address));
+    if (!found) throw std::runtime_error(found.error());
+    return found->has_value();
+}
+
+INSTANTIATE_TEST_SUITE_P(Sqlite, StoreTest, testing::Values(StoreOptions::Driver::Sqlite),
+                         [](const auto&) { return std::string("db"); });
+
+}  // namespace persona::accounts

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "libs/accounts/sql/database.h"
+#include "libs/accounts/store.h"
+
+namespace persona::accounts {
+
+constexpr Millis kNow = 1'700'000'000'000;
+constexpr Millis kMinute = 60'000;
+constexpr Millis kHour = 60 * kMinute;
+constexpr Millis kDay = 24 * kHour;
+
+inline Address at(std::string_view text) {
+    return *Address::parse(text);
+}
+
+/// The same tests on every engine; each test has a database of its own.
+class StoreTest : public testing::TestWithParam<StoreOptions::Driver> {
+  protected:
+    void SetUp() override;
+    void TearDown() override;
+
+    /// Options for this test's database.
+    [[nodiscard]] StoreOptions options() const { return options_; }
+    /// Opened on first use.
+    Store& store();
+    Writer& writer() { return *store().writer(); }
+    const Reader& reader() { return store().reader(); }
+    void closeStore() { store_.reset(); }
+
+    /// A look at the tables past the operations.
+    std::vector<Row> look(const std::string& sql, std::vector<Value> values = {});
+    std::int64_t count(const std::string& from_where);
+    /// What must hold in every database at every time, whatever happened: "" or what does not.
+    std::string brokenInvariant();
+
+    // --- accounts as tests need them
+    UserId accountWith(std::string_view address, std::string hash = "hash", Millis now = kNow);
+    UserId primaryWith(std::string_view address, Millis now = kNow);
+    std::int64_t epoch(UserId user);
+    User user(UserId id);
+    EmailInfo info(std::string_view address);
+    bool known(std::string_view address);
+
+    static StageLimits unlimited() { return {0, 0, 48 * kHour}; }
+
+  private:
+    StoreOptions options_;
+    std::unique_ptr<Store> store_;
+    std::unique_ptr<Database> look_;
+    std::string directory_;
+};
+
+/// What the reason of a failed outcome is; "ok" when it did not fail.
+template <typename T>
+std::string why(const Outcome<T>& outcome) {
+    return outcome ? "ok" : name(outcome.failure().reason);
+}
+
+}  // namespace persona::accounts

@@ -9,7 +9,7 @@ namespace persona::discovery {
 
 /// The codes of psn.http-client/1, which this library does not include.
 struct ClientCodes {
-    std::int32_t ok, timeout, full;
+    std::uint32_t ok, timeout, full;
     std::uint32_t allow_private;  ///< flag
 };
 

@@ -109,15 +109,21 @@ class Verification::Steps {
         return version == nullptr ? legacy : (modern != nullptr ? modern : legacy);
     }
 
+    bool useOwnKeys() {
+        if (options.discover_own_keys) issuer_to_discover_ = options.hostname;
+        return true;
+    }
+
     /// Step 7: names the domain to discover unless the key is our own.
     bool chooseIssuer() {
-        if (issuer_ == options.hostname) return true;
+        if (issuer_ == options.hostname) return useOwnKeys();
         const bool forcible =
             std::find(options.forcible_issuers.begin(), options.forcible_issuers.end(), issuer_) !=
             options.forcible_issuers.end();
         if (!v2 && !request.force_issuer.empty() && issuer_ == request.force_issuer)
-            return forcible || fail("this verifier won't force issuer for " + issuer_);
-        if (v2 && forcible && isTrusted(issuer_)) return true;
+            return forcible ? useOwnKeys()
+                            : fail("this verifier won't force issuer for " + issuer_);
+        if (v2 && forcible && isTrusted(issuer_)) return useOwnKeys();
         if (options.disable_primary_support)
             return fail("this verifier doesn't respect certs issued from domains other than: " +
                         options.hostname);
@@ -128,8 +134,9 @@ class Verification::Steps {
     /// nullptr: failed.
     const std::vector<PublicKey>* issuerKeys() {
         if (issuer_to_discover_.empty()) return &options.own_keys;
-        const auto& d = *find(issuer_);
-        if (d.type == Discovered::Type::Primary && d.authority == issuer_) return &d.keys;
+        const auto& d = *find(issuer_to_discover_);
+        if (d.type == Discovered::Type::Primary && d.authority == issuer_to_discover_)
+            return &d.keys;
         const std::string why = d.type == Discovered::Type::Unsupported ? d.reason : "";
         fail("can't get public key for " + issuer_ + (why.empty() ? "" : ": " + why),
              why.empty() ? "untrusted issuer" : why);
@@ -288,7 +295,7 @@ class Verification::Steps {
         const auto* iss = certPayload().findText("iss");
         if (iss == nullptr) return fail("missing issuer");
         issuer_ = *iss;
-        if (issuer_ != options.hostname &&
+        if ((issuer_.empty() || issuer_ != options.hostname) &&
             (!isHostName(issuer_, options.allow_ports) || toLower(issuer_) != issuer_))
             return fail("invalid issuer");
         return chooseIssuer();

@@ -23,8 +23,11 @@ struct VerifyRequest {
 };
 
 struct VerifyOptions {
-    std::string hostname;  ///< our own, as issuers name it
+    std::string hostname;  ///< our own, as issuers name it; empty: there is no fallback
     std::vector<PublicKey> own_keys;
+    /// Our own keys are those that `hostname` publishes, found like any other domain's: the
+    /// verifier that stands alone beside a fallback service.
+    bool discover_own_keys = false;
     std::vector<std::string> forcible_issuers;
     KeyOptions keys;
     std::int64_t clock_skew_ms = 0, max_cert_lifetime_ms = 0, max_assertion_lifetime_ms = 0;

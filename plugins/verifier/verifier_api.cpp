@@ -15,19 +15,6 @@ ApiAnswer failure(unsigned status, std::string reason) {
     return a;
 }
 
-ApiAnswer success(const protocol::VerifyResult& r, bool v2) {
-    Json o = Json::object();
-    o.add("status", "okay");
-    if (!r.email.empty()) o.add("email", r.email);
-    if (!r.unverified_email.empty()) o.add("unverified-email", r.unverified_email);
-    o.add("audience", r.audience).add("expires", r.expires).add("issuer", r.issuer);
-    if (v2 && !r.idp_claims.members().empty()) o.add("idpClaims", r.idp_claims);
-    if (v2 && !r.user_claims.members().empty()) o.add("userClaims", r.user_claims);
-    ApiAnswer a;
-    a.body = o.dump();
-    return a;
-}
-
 const Json* present(const Json* v) {
     if (v == nullptr || v->isNull() || (v->isString() && v->text().empty())) return nullptr;
     return v;
@@ -39,8 +26,9 @@ bool truthy(const Json* v) {
     return v->isString() && !v->text().empty() && v->text() != "false" && v->text() != "0";
 }
 
-ApiAnswer version1(const ApiRequest& q, const protocol::VerifyOptions& options, std::int64_t now,
-                   const protocol::DiscoverFn& find) {
+using Read = std::variant<ApiAnswer, Question>;
+
+Read version1(const ApiRequest& q) {
     const auto type = wsapi::mediaType(q.content_type);
     const bool is_json = type == "application/json",
                is_form = type == "application/x-www-form-urlencoded";
@@ -81,12 +69,10 @@ ApiAnswer version1(const ApiRequest& q, const protocol::VerifyOptions& options, 
         issuer != nullptr && issuer->isString())
         r.force_issuer = issuer->text();
     r.allow_unverified = truthy(get("experimental_allowUnverified"));
-    const auto result = protocol::verify(r, protocol::Api::V1, options, now, find);
-    return result.ok ? success(result, false) : failure(200, result.reason);
+    return Question{protocol::Api::V1, std::move(r)};
 }
 
-ApiAnswer version2(const ApiRequest& q, const protocol::VerifyOptions& options, std::int64_t now,
-                   const protocol::DiscoverFn& find) {
+Read version2(const ApiRequest& q) {
     if (wsapi::mediaType(q.content_type) != "application/json")
         return failure(415, "Unsupported Content-Type: " +
                                 (q.content_type.empty() ? "none" : std::string(q.content_type)) +
@@ -110,21 +96,61 @@ ApiAnswer version2(const ApiRequest& q, const protocol::VerifyOptions& options, 
     if (!audience->isString()) return failure(200, "audience mismatch: malformed audience");
     r.assertion = assertion->text();
     r.audience = audience->text();
-    const auto result = protocol::verify(r, protocol::Api::V2, options, now, find);
-    return result.ok ? success(result, true) : failure(200, result.reason);
+    return Question{protocol::Api::V2, std::move(r)};
 }
 
 }  // namespace
 
-ApiAnswer answer(const ApiRequest& q, const protocol::VerifyOptions& options, std::int64_t now,
-                 const protocol::DiscoverFn& find) {
+std::variant<ApiAnswer, Question> readRequest(const ApiRequest& q) {
     if (q.method != "POST") {
         auto a = failure(405, "only POST is served here");
         a.allow_post = true;
         return a;
     }
     if (q.body.size() > kMaxBody) return failure(413, "the body is larger than 10240 octets");
-    return q.path == "/v2" ? version2(q, options, now, find) : version1(q, options, now, find);
+    return q.path == "/v2" ? version2(q) : version1(q);
+}
+
+ApiAnswer answerOf(const protocol::VerifyResult& r, protocol::Api api) {
+    if (!r.ok) return failure(200, r.reason);
+    Json o = Json::object();
+    o.add("status", "okay");
+    if (!r.email.empty()) o.add("email", r.email);
+    if (!r.unverified_email.empty()) o.add("unverified-email", r.unverified_email);
+    o.add("audience", r.audience).add("expires", r.expires).add("issuer", r.issuer);
+    if (api == protocol::Api::V2) {
+        if (!r.idp_claims.members().empty()) o.add("idpClaims", r.idp_claims);
+        if (!r.user_claims.members().empty()) o.add("userClaims", r.user_claims);
+    }
+    ApiAnswer a;
+    a.body = o.dump();
+    a.verified = true;
+    return a;
+}
+
+ApiAnswer tooBusy(protocol::Api api) {
+    if (api == protocol::Api::V2) return failure(503, "too busy");
+    ApiAnswer a;
+    a.status = 503;
+    a.content_type = "text/plain; charset=utf-8";
+    a.body = "server is too busy";
+    return a;
+}
+
+ApiAnswer unavailable() {
+    return failure(503, "service unavailable");
+}
+
+std::vector<std::pair<std::string, std::string>> headersOf(const ApiAnswer& a, bool https) {
+    std::vector<std::pair<std::string, std::string>> out{
+        {"Content-Type", a.content_type},
+        {"Cache-Control", "private, no-cache, no-store, must-revalidate, max-age=0"},
+        {"X-Content-Type-Options", "nosniff"},
+        {"X-Frame-Options", "DENY"}};
+    if (a.allow_post) out.emplace_back("Allow", "POST");
+    if (a.status == 503) out.emplace_back("Retry-After", "1");
+    if (https) out.emplace_back("Strict-Transport-Security", "max-age=31536000; includeSubDomains");
+    return out;
 }
 
 }  // namespace persona::verifier

@@ -95,8 +95,9 @@ class Service : public ::testing::Test {
         return "process: test\nstate_dir: " + dir_ +
                "/state\nloops: 2\ndrain_timeout: 5s\naccess_log: {file: " + dir_ +
                "/access.log}\n" + "common:\n  public_url: http://127.0.0.1:" + p +
-               "\n  extension_algorithms: [ES256]\n  domain_key: {public_file: " + dir_ +
-               "/domain.json}\n  secrets: {roles: " + dir_ + "/roles}\n" +
+               "\n  disable_primary_support: true\n  extension_algorithms: [ES256]\n  domain_key: "
+               "{public_file: " +
+               dir_ + "/domain.json}\n  secrets: {roles: " + dir_ + "/roles}\n" +
                "listeners:\n  - {name: router, address: \"127.0.0.1:" + p +
                "\", service: router, limits: {" + limits + "}}\n" +
                "upstreams:\n  - {name: verifier, address: \"inproc:verifier\"}\n  - {name: static, "

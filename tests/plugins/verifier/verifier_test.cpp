@@ -15,10 +15,13 @@ class VerifierApi : public ::testing::Test {
   protected:
     ApiAnswer ask(std::string_view path, std::string_view type, std::string_view body,
                   std::string_view query = "", std::string_view method = "POST") {
-        return answer({method, path, query, type, body}, options_, 1'400'000'000'000,
-                      [](const std::string&) { return protocol::Discovered{}; });
+        const auto read = readRequest({method, path, query, type, body});
+        if (const auto* a = std::get_if<ApiAnswer>(&read)) return *a;
+        const auto& q = std::get<Question>(read);
+        return answerOf(verify(q.request, q.api, protocol::VerifyOptions{}, 1'400'000'000'000,
+                               [](const std::string&) { return protocol::Discovered{}; }),
+                        q.api);
     }
-    protocol::VerifyOptions options_;
 };
 
 constexpr const char* kForm = "application/x-www-form-urlencoded";

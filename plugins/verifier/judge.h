@@ -1,0 +1,47 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "libs/discovery/discovery.h"
+#include "plugins/verifier/verifier_api.h"
+
+namespace persona::verifier {
+
+/// Answers requests: reads them, verifies, and waits for the network without holding a thread.
+class Judge {
+  public:
+    struct Ports {
+        std::shared_ptr<discovery::Discovery> discovery;
+        std::function<std::int64_t()> now_ms;  ///< [any] wall clock
+    };
+    /// `max_waiting`: requests that wait for a support document at once; more are refused with 503.
+    Judge(std::shared_ptr<const protocol::VerifyOptions> options, Ports ports,
+          std::size_t max_waiting);
+    Judge(const Judge&) = delete;
+    Judge& operator=(const Judge&) = delete;
+
+    /// [any] For requests that come from now on.
+    void use(std::shared_ptr<const protocol::VerifyOptions> options) { options_.store(options); }
+    /// [any] Never blocks. `done` is called exactly once: before this returns, or later on a thread
+    /// of the network's; then this may already be gone.
+    using Done = std::function<void(ApiAnswer)>;
+    void handle(const ApiRequest& request, Done done);
+    [[nodiscard]] std::size_t waiting() const { return shared_->waiting; }
+
+  private:
+    /// What outlives the judge while requests wait.
+    struct Shared {
+        Ports ports;
+        std::size_t max_waiting;
+        std::atomic<std::size_t> waiting{0};
+    };
+    struct Job;
+    static void drive(const std::shared_ptr<Job>& job);
+    std::shared_ptr<Shared> shared_;
+    std::atomic<std::shared_ptr<const protocol::VerifyOptions>> options_;
+};
+
+}  // namespace persona::verifier

@@ -6,8 +6,10 @@
 
 #include "libs/wsapi/form.h"
 #include "plugins/static/pages.h"
+#include "plugins/static/site.h"
 
-/// Pages and the support document; everything is in memory, a request costs a look-up.
+/// The role that serves pages, scripts and the support document. All of it is in memory; a request
+/// costs a look-up.
 namespace persona::pages {
 
 class Static final : public sdk::Service {
@@ -16,6 +18,21 @@ class Static final : public sdk::Service {
         return {
             sdk::option("public_url", PSN_OPT_STRING, "",
                         "origin of the service, such as https://login.example", PSN_OPT_REQUIRED),
+            sdk::option("static_url", PSN_OPT_STRING, "",
+                        "origin from which pages load hashed assets (a CDN); empty: public_url"),
+            sdk::option("service_name", PSN_OPT_STRING, "Persona", "what pages call the service"),
+            sdk::option("web_dir", PSN_OPT_STRING, PERSONA_WEB_DIR,
+                        "folder with the built pages, scripts and catalogues"),
+            sdk::option("languages", PSN_OPT_LIST, "",
+                        "tags of the catalogues to serve; empty: all"),
+            sdk::option("default_language", PSN_OPT_STRING, "en",
+                        "for browsers that want no language that is served"),
+            sdk::option("debug_language", PSN_OPT_STRING, "",
+                        "tag that gets a pseudo-translation, such as en-XA; empty: none"),
+            sdk::option("development", PSN_OPT_BOOL, "false",
+                        "browsers keep no page; identity providers may be on http loopback"),
+            sdk::option("developers_url", PSN_OPT_STRING, "",
+                        "where /developers leads; empty: /about"),
             sdk::option("domain_key.public_file", PSN_OPT_STRING, "var/domain-key.public.json",
                         "file with the domain's public key"),
             sdk::option("proxy_idps", PSN_OPT_MAP, "", "domain -> authority that answers for it")};
@@ -23,14 +40,27 @@ class Static final : public sdk::Service {
 
     Static(const psn_host* h, const psn_config* c)
         : Service(h, c),
-          https_(config.str("public_url").starts_with("https://")),
+          origins_(originsOf(config)),
+          site_(settings(config, origins_)),
           public_file_(config.str("domain_key.public_file")) {
         for (const auto& [domain, authority] : config.items("proxy_idps"))
-            delegations_[domain] = delegation(authority);
-        pages_["/"] = home(config.str("public_url"));
+            delegations_.emplace(domain, document(delegation(authority)));
+        // HEAD goes to GET routes.
+        route("GET", "/.well-known/browserid", "support-document", {},
+              [this](const sdk::Stream& s) { serveSupport(s); });
+        route("GET", "/pk", "public-key", {},
+              [this](const sdk::Stream& s) { key_pages_.load()->key.serve(s); });
         RouteOptions all;
         all.match = PSN_MATCH_PREFIX;
-        route("", "/", "page", all, [this](const sdk::Stream& s) { serve(s); });
+        route("GET", "/", "page", all, [this](const sdk::Stream& s) { site_.serve(s); });
+        route("", "/", "other-method", all, [](const sdk::Stream& s) {
+            s.respond(405,
+                      {{"Allow", "GET, HEAD"},
+                       {"Content-Type", "text/plain; charset=utf-8"},
+                       {"Cache-Control", "no-store"},
+                       {"X-Content-Type-Options", "nosniff"}},
+                      "Method Not Allowed\n");
+        });
     }
 
     void activate() override {
@@ -45,7 +75,7 @@ class Static final : public sdk::Service {
 
   private:
     struct KeyPages {
-        Page document, key;
+        Resource document, key;
     };
     /// [control] Keys change at a rotation.
     void refresh() {
@@ -58,53 +88,54 @@ class Static final : public sdk::Service {
     void makeKeyPages() {
         const auto keys = public_file_.keys();
         key_pages_.store(std::make_shared<const KeyPages>(
-            KeyPages{supportDocument(*keys), publicKey(keys->current)}));
+            KeyPages{document(supportDocument(*keys)), document(publicKey(keys->current))}));
     }
-    void serve(const sdk::Stream& s) const {
-        const bool read = s.method() == "GET" || s.method() == "HEAD";
-        const auto path = s.path();
-        const auto it = read ? pages_.find(path) : pages_.end();
-        static const Page kNotFoundHtml = notFound(false), kNotFoundJson = notFound(true);
-        const bool wants_json =
-            s.header("accept").find("application/json") != std::string_view::npos;
-        const auto key_pages = key_pages_.load();
-        const Page* page = it != pages_.end()                         ? &it->second
-                           : read && path == "/.well-known/browserid" ? &key_pages->document
-                           : read && path == "/pk"                    ? &key_pages->key
-                           : wants_json                               ? &kNotFoundJson
-                                                                      : &kNotFoundHtml;
-        if (path == "/.well-known/browserid" && !delegations_.empty()) {
-            const auto query = wsapi::parseForm(s.query());
-            if (query)
-                for (const auto& [n, v] : *query)
-                    if (n == "domain")
-                        if (const auto d = delegations_.find(v); d != delegations_.end())
-                            page = &d->second;
-        }
-        sdk::Headers headers{{"Content-Type", page->content_type},
-                             {"Cache-Control", page->cache_control},
-                             {"X-Content-Type-Options", "nosniff"}};
-        if (!page->etag.empty()) headers.emplace_back("ETag", page->etag);
-        if (page->content_type.starts_with("text/html")) {
-            headers.emplace_back("X-Frame-Options", "DENY");
-            headers.emplace_back("Content-Security-Policy",
-                                 "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors "
-                                 "'none'; base-uri 'none'; form-action 'none'");
-            headers.emplace_back("Vary", "Accept-Encoding,Accept-Language");
-        }
-        if (https_)
-            headers.emplace_back("Strict-Transport-Security",
-                                 "max-age=31536000; includeSubDomains");
-        if (!page->etag.empty() && matches(s.header("if-none-match"), page->etag)) {
-            s.respond(304, headers, "");
-            return;
-        }
-        s.respond(page->status, headers, page->body);
+    static std::string originOf(const std::string& option, const std::string& url) {
+        const auto scheme = url.find("://");
+        const bool good = (url.starts_with("https://") || url.starts_with("http://")) &&
+                          url.find('/', scheme + 3) == std::string::npos &&
+                          url.find_first_of(" ;,'\"\\?#@", scheme + 3) == std::string::npos &&
+                          url.size() > scheme + 3;
+        if (!good)
+            throw std::runtime_error(option + ": expected an origin such as https://login.example" +
+                                     ", without a path; it is '" + url + "'");
+        return url;
     }
-    const bool https_;
+    static Origins originsOf(const sdk::Config& c) {
+        const auto service = originOf("public_url", c.str("public_url"));
+        const auto assets = c.str("static_url");
+        return {service, assets.empty() ? service : originOf("static_url", assets),
+                c.flag("development")};
+    }
+    static SiteSettings settings(const sdk::Config& c, const Origins& origins) {
+        SiteSettings s;
+        s.origins = origins;
+        s.web_dir = c.str("web_dir");
+        s.service_name = c.str("service_name");
+        for (const auto& [none, tag] : c.items("languages")) s.languages.push_back(tag);
+        s.default_language = c.str("default_language");
+        s.debug_language = c.str("debug_language");
+        s.developers_url = c.str("developers_url");
+        return s;
+    }
+    [[nodiscard]] Resource document(const std::string& json) const {
+        return {200, keyFields(origins_), "application/json", compressed(json), false};
+    }
+    void serveSupport(const sdk::Stream& s) const {
+        if (!delegations_.empty())
+            if (const auto query = wsapi::parseForm(s.query()))
+                for (const auto& [name, value] : *query)
+                    if (name == "domain")
+                        if (const auto d = delegations_.find(value); d != delegations_.end())
+                            return d->second.serve(s);
+        key_pages_.load()->document.serve(s);
+    }
+
+    const Origins origins_;
+    const Site site_;
+    std::map<std::string, Resource, std::less<>> delegations_;
     domainkey::PublicFile public_file_;
     std::atomic<std::shared_ptr<const KeyPages>> key_pages_;
-    std::map<std::string, Page, std::less<>> pages_, delegations_;
 };
 
 }  // namespace persona::pages

@@ -1,0 +1,71 @@
+/** Where a request comes from and where its answer goes (frontend.md 1.7). The audience is always what
+ *  the browser says of the asking page, never what that page says of itself. */
+
+import { decodeJson, encodeJson } from '../lib/base64url.js';
+
+/** @typedef {{transport: 'popup' | 'redirect', origin: string, id: string, state: string,
+ *  params: unknown}} Request */
+
+const patience = 10000;
+
+/** The one request of the window that opened this one; null when there is nobody to ask.
+ *  @returns {Promise<Request | null>} */
+export function requestFromOpener() {
+  const opener = window.opener;
+  if (!opener) return Promise.resolve(null);
+  return new Promise((resolve) => {
+    /** @param {MessageEvent} event */
+    const hear = (event) => {
+      if (event.source !== opener) return;
+      const m = event.data;
+      if (!m || m.t !== 'bid:request' || m.v !== 1 || typeof m.id !== 'string') return;
+      removeEventListener('message', hear);  // one request a window: later ones have no listener
+      clearTimeout(giveUp);
+      resolve({ transport: 'popup', origin: event.origin, id: m.id, state: String(m.state || ''), params: m.params });
+    };
+    const giveUp = setTimeout(() => {
+      removeEventListener('message', hear);
+      resolve(null);
+    }, patience);
+    addEventListener('message', hear);
+    opener.postMessage({ t: 'bid:ready', v: 1 }, '*');  // carries nothing
+  });
+}
+
+/** The request in the fragment, which is taken out of the address bar. @param {string} hash
+ *  @returns {Request | null} */
+export function requestFromFragment(hash) {
+  const match = /^#bid=([A-Za-z0-9_-]+)$/.exec(hash);
+  if (!match) return null;
+  try {
+    const r = decodeJson(match[1]);
+    if (r.v !== 1 || typeof r.origin !== 'string' || typeof r.state !== 'string' || !r.params) return null;
+    const origin = new URL(r.origin).origin;
+    if (origin !== r.origin) return null;
+    return { transport: 'redirect', origin, id: '', state: r.state, params: r.params };
+  } catch {
+    return null;
+  }
+}
+
+/** @typedef {{assertion: string, email: string} | {cancel: true} | {error: string}} Answer */
+
+/** Gives the answer and ends this window's part. @param {Request} request @param {string} returnTo
+ *  resolved and on request.origin @param {Answer} answer */
+export function deliver(request, returnTo, answer) {
+  const opener = window.opener;
+  if (request.transport === 'popup' && opener && !opener.closed) {
+    const type = 'assertion' in answer ? 'bid:response' : 'cancel' in answer ? 'bid:cancel' : 'bid:error';
+    const content = 'assertion' in answer ? { assertion: answer.assertion, email: answer.email }
+      : 'error' in answer ? { code: answer.error } : {};
+    opener.postMessage({ t: type, id: request.id, ...content }, request.origin);
+    window.close();
+    return;
+  }
+  // The opener was cut off on the way (a provider's opener policy), or there never was one.
+  if (new URL(returnTo).origin !== request.origin) throw new Error('returnTo is not on the site');
+  const popup = request.transport === 'popup' ? { popup: true } : {};
+  const content = 'assertion' in answer ? { assertion: answer.assertion, email: answer.email }
+    : { error: 'error' in answer ? answer.error : 'cancelled' };
+  location.replace(`${returnTo}#bid_response=${encodeJson({ state: request.state, ...content, ...popup })}`);
+}

@@ -1,0 +1,194 @@
+/** What the state machine asks for, done; each ends in an event. */
+
+import { certify } from '../lib/certify.js';
+import { forgetKeys, dropKey, isUsable, loadKey, makeAssertion } from '../lib/keys.js';
+import * as store from '../lib/store.js';
+import { ApiError } from '../lib/wsapi.js';
+import { deliver } from './channel.js';
+import { saveFlow } from './flow.js';
+import { provisionInFrame, provisionOnTop } from './provision.js';
+
+/** @typedef {import('../lib/wsapi.js').Wsapi} Wsapi */
+/** @typedef {{api: Wsapi, request: import('./channel.js').Request, params: import('./params.js').Params,
+ *  state: () => import('./machine.js').State, dispatch: (event: Record<string, any>) => void,
+ *  restart: () => unknown}} World */
+
+const pollEvery = 3000;
+
+const statusCalls = {
+  new_user: 'user_creation_status', add: 'email_addition_status', reset: 'password_reset_status',
+  reverify: 'email_reverify_status', transition: 'transition_status',
+};
+const stageCalls = {
+  new_user: 'stage_user', add: 'stage_email', reset: 'stage_reset', reverify: 'stage_reverify', transition: 'stage_transition',
+};
+
+/** The session as the machine wants it. @param {Wsapi} api */
+export async function readSession(api) {
+  const c = await api.session();
+  const emails = await api.emails();
+  if (!c.authenticated) {
+    store.clearAccount();
+    await forgetKeys();
+  } else store.setEmails(emails);
+  const session = {
+    authenticated: !!c.authenticated, level: c.auth_level, hasPassword: c.has_password, userid: c.userid,
+    computer: c.authenticated ? store.computer(c.userid, Date.now()) : null,
+  };
+  return { session, emails };
+}
+
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let polling;
+
+/** Answers asked for while a person still looks at the list, so that the click waits for nothing.
+ *  @type {Map<string, {at: number, answer: Promise<any>}>} */
+const early = new Map();
+const earlyLife = 60000;
+
+/** @param {World} w @param {string} email */
+function lookUp(w, email) {
+  return w.api.get('address_info', w.params.forceIssuer ? { email, issuer: w.params.forceIssuer } : { email });
+}
+/** @param {World} w @param {string} email */
+export function lookUpEarly(w, email) {
+  const answer = lookUp(w, email);
+  answer.catch(() => early.delete(email));  // asked again, and reported, at the click
+  early.set(email, { at: Date.now(), answer });
+}
+
+/** @type {Record<string, (w: World, e: Record<string, any>) => Promise<Record<string, any> | void>>} */
+export const effects = {
+  async addressInfo(w, { email, why }) {
+    const before = why === 'chosen' ? early.get(email) : undefined;
+    early.delete(email);
+    const info = await (before && Date.now() - before.at < earlyLife ? before.answer : lookUp(w, email));
+    const at = info.normalizedEmail || email;
+    const key = why === 'chosen' && !info.state?.startsWith('transition') ? await loadKey(at, info.issuer) : undefined;
+    const created = info.type === 'secondary' ? w.api.context.domain_key_creation_time : 0;
+    const usable = !!key && isUsable(key, w.api.now(), created) && w.state().session.authenticated;
+    return { type: 'info', info, why, usable };
+  },
+
+  async authenticate(w, { email, password, why }) {
+    const trusted = w.state().trusted || w.state().session.computer?.state === 'confirmed';
+    const args = { email, pass: password, ephemeral: !trusted };
+    const done = await w.api.post('authenticate_user', w.params.allowUnverified ? { ...args, allowUnverified: true } : args);
+    if (!done.success) return { type: 'refused', reason: done.reason };
+    store.linkUser(email, done.userid);
+    return { type: 'authenticated', why, suppressAsk: done.suppress_ask_if_users_computer, ...(await readSession(w.api)) };
+  },
+
+  async refresh(w, { why }) {
+    return { type: 'authenticated', why, ...(await readSession(w.api)) };
+  },
+
+  async stage(w, { purpose, email, password }) {
+    /** @type {Record<string, unknown>} */
+    const args = { email, site: w.request.origin };
+    if (password !== undefined) args.pass = password;
+    if (w.params.backgroundColor) args.backgroundColor = w.params.backgroundColor;
+    if (w.params.siteLogo?.startsWith('https:')) args.siteLogo = w.params.siteLogo;
+    if (purpose === 'new_user' && w.params.allowUnverified) args.allowUnverified = true;
+    store.setReturnTo(w.params.returnTo, w.request.origin);
+    const call = stageCalls[/** @type {keyof stageCalls} */ (purpose)];
+    const done = await w.api.post(call, args);
+    if (!done.success) throw new ApiError(call, 200, { reason: done.reason });
+    await w.api.renew();
+    return { type: 'staged', unverified: !!done.unverified };
+  },
+
+  async poll(w, { purpose, email }) {
+    clearTimeout(polling);
+    const again = async () => {
+      let status = 'pending';
+      try {
+        ({ status } = await w.api.get(statusCalls[/** @type {keyof statusCalls} */ (purpose)], { email }));
+      } catch (e) {
+        // A lost poll is not a lost sign-in: the next one may come through.
+        if (e instanceof ApiError && e.status === 400) status = 'mustAuth';
+      }
+      if (w.state().screen !== 'check_email') return;
+      if (status === 'pending') polling = setTimeout(again, pollEvery);
+      else w.dispatch({ type: 'polled', status });
+    };
+    polling = setTimeout(again, pollEvery);
+  },
+  async stopPoll() {
+    clearTimeout(polling);
+  },
+
+  async logout(w) {
+    try {
+      await w.api.post('logout', {});
+    } catch (e) {
+      if (!(e instanceof ApiError && e.status === 400)) throw e;
+    }
+    store.clearAccount();
+    await forgetKeys();
+    await w.api.session();
+    return { type: 'loggedOut' };
+  },
+
+  async recordComputer(w, { state }) {
+    store.setComputer(w.api.context.userid, state, Date.now());
+    if (state === 'confirmed') await navigator.storage?.persist?.().catch(() => false);
+  },
+  async prolong(w) {
+    // What fails here costs the person no sign-in, only the longer session.
+    await w.api.postText('prolong_session', {}).catch(() => {});
+  },
+
+  async provision(w, { email, info }) {
+    const how = await provisionInFrame(w.api, email, info, w.state().trusted);
+    return { type: how === 'ok' ? 'provisioned' : 'frameFailed' };
+  },
+  async provisionTop(w, { email, info, after }) {
+    await provisionOnTop(w.api, { email, info, add: w.state().add, after, request: w.request }, w.state().trusted);
+  },
+  async leave(w, { email, info, add }) {
+    saveFlow({ email, info, add, request: w.request });
+    const url = new URL(info.auth);
+    url.searchParams.set('email', email);
+    location.assign(url.href);
+  },
+  async primaryAuth(w, { email, info, add }) {
+    const key = await loadKey(email, info.issuer);
+    if (!key) return { type: 'provisionFailed' };
+    const assertion = await makeAssertion(key, location.origin, w.api.now());
+    const call = add ? 'add_email_with_assertion' : 'auth_with_assertion';
+    const done = await w.api.post(call, add ? { assertion } : { assertion, ephemeral: !w.state().trusted });
+    if (!done.success) throw new ApiError(call, 200, { reason: done.reason });
+    if (!add && info.state === 'transition_to_primary')
+      await w.api.post('used_address_as_primary', { email }).catch(() => {});
+    return { type: 'primaryAuthed', ...(await readSession(w.api)) };
+  },
+
+  async generate(w, { email, info, trusted }) {
+    const created = info.type === 'secondary' ? w.api.context.domain_key_creation_time : 0;
+    let key = await loadKey(email, info.issuer);
+    if (!key || !isUsable(key, w.api.now(), created)) {
+      /** @type {Record<string, unknown>} */
+      const more = {};
+      if (w.params.forceIssuer) more.forceIssuer = w.params.forceIssuer;
+      if (w.params.allowUnverified) more.allowUnverified = true;
+      key = await certify(w.api, email, info.issuer, !trusted, more);
+    }
+    return { type: 'assertion', assertion: await makeAssertion(key, w.request.origin, w.api.now()) };
+  },
+
+  async deliver(w, { assertion, email, trusted }) {
+    const signedIn = w.params.rpApi === 'stateless' || w.params.rpApi.startsWith('get')
+      ? { one_time: email, logged_in: undefined } : { logged_in: email, one_time: undefined };
+    store.updateSite(w.request.origin, { email, ...signedIn });
+    // On a computer that others use, nothing stays that could sign in once more.
+    if (!trusted) await dropKey(email, w.state().info?.issuer || '');
+    deliver(w.request, w.params.returnTo, { assertion, email });
+  },
+  async cancel(w) {
+    deliver(w.request, w.params.returnTo, { cancel: true });
+  },
+  async restart(w) {
+    await w.restart();
+  },
+};

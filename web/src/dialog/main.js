@@ -1,0 +1,173 @@
+/** The dialog: start-up, and the loop of state, screen and effects (frontend.md 3). */
+
+import { normalise, passwordFits } from '../lib/address.js';
+import { decodeJson } from '../lib/base64url.js';
+import { every, one, wireReveals } from '../lib/dom.js';
+import { explain } from '../lib/explain.js';
+import { message, t } from '../lib/i18n.js';
+import * as store from '../lib/store.js';
+import { ApiError, Wsapi } from '../lib/wsapi.js';
+import { requestFromFragment, requestFromOpener } from './channel.js';
+import { effects, lookUpEarly, readSession } from './effects.js';
+import { takeFlow } from './flow.js';
+import { initial, next } from './machine.js';
+import { ImproperUsage, validate } from './params.js';
+import { finishOnTop } from './provision.js';
+import { paintAsker, show } from './screens.js';
+
+const api = new Wsapi({ onSlow: (slow) => (one('#slow').textContent = slow ? t('slow') : '') });
+let state = initial();
+/** @type {import('./effects.js').World} */
+let world;
+
+/** @param {Record<string, any>} event */
+function dispatch(event) {
+  const [after, wanted] = next(state, event);
+  state = after;
+  show(state);
+  for (const effect of wanted) run(effect);
+  if (event.type === 'start' && state.screen === 'pick_email' && state.email) lookUpEarly(world, state.email);
+}
+
+/** @param {Record<string, any>} effect */
+async function run(effect) {
+  try {
+    const event = await effects[effect.run](world, effect);
+    if (event) dispatch(event);
+  } catch (e) {
+    report(e, effect.run);
+  }
+}
+
+/** @param {unknown} error @param {string} action @param {boolean} [fatal] */
+function report(error, action, fatal = false) {
+  console.error(action, error);
+  const e = error instanceof ApiError ? error : null;
+  const details = { action, time: new Date().toISOString(), call: e?.call ?? '-', status: e?.status ?? '-', reason: (e?.reason || String(error)).slice(0, 200) };
+  dispatch({ type: 'failed', words: explain(error), details, fatal });
+}
+
+/** An end without an answer to the site: the person reads why, and closes.
+ *  @param {string} code @param {string} [reason] */
+function stop(code, reason) {
+  state = { ...state, screen: 'error', error: { code, fatal: true, details: reason ? { reason } : undefined } };
+  show(state);
+  one('[data-error-button]').closest('form').addEventListener('submit', () => window.close());
+}
+
+/** @param {string} kind @param {import('./flow.js').Flow} flow */
+async function returned(kind, flow) {
+  const back = { email: flow.email, info: flow.info, add: flow.add, after: flow.after };
+  if (kind !== 'certificate') return { ...back, kind };
+  const match = /^#bidc=([A-Za-z0-9_-]+)$/.exec(fragment);
+  let answer = null;
+  try {
+    answer = match ? decodeJson(match[1]) : null;
+  } catch {
+    // as if nothing had come
+  }
+  return { ...back, kind: (await finishOnTop(api, flow, answer)) ? 'provisioned' : 'refused' };
+}
+
+const fragment = location.hash;
+const query = location.search;
+
+async function begin() {
+  store.markStorage();
+  history.replaceState(null, '', location.pathname);
+  const kind = query.startsWith('?AUTH_RETURN_CANCEL') ? 'cancelled' : query.startsWith('?AUTH_RETURN') ? 'authenticated'
+    : fragment.startsWith('#bidc=') ? 'certificate' : '';
+  const flow = kind ? takeFlow() : null;
+  if (kind && !flow) return stop('flow_lost');
+  const known = readSession(api).catch((e) => e);  // while the opener is being asked
+  const request = flow ? flow.request : requestFromFragment(fragment) || (await requestFromOpener());
+  if (!request) {
+    if (window.name === '__persona_dialog') window.close();
+    return stop('no_site');
+  }
+  let params;
+  try {
+    params = validate(request.params, request.origin);
+  } catch (e) {
+    if (!(e instanceof ImproperUsage)) throw e;
+    return stop('improper', e.message);
+  }
+  world = { api, request, params, state: () => state, dispatch, restart: () => enterFlow(null, readSession(api).catch((e) => e)) };
+  paintAsker(request.origin, params);
+  await enterFlow(flow && { kind, flow }, known);
+}
+
+/** @param {{kind: string, flow: import('./flow.js').Flow} | null} back
+ *  @param {Promise<any>} known what readSession gives, or why it gave nothing */
+async function enterFlow(back, known) {
+  const found = await known;
+  if (found instanceof Error) return report(found, 'start');
+  if (!api.context.cookies) return stop('cookies');
+  const { params, request } = world;
+  const options = {
+    hint: params.email || '', lastEmail: store.site(request.origin).email || '',
+    forceAuthentication: params.forceAuthentication, allowUnverified: params.allowUnverified,
+  };
+  dispatch({ type: 'start', ...found, options, returning: back ? await returned(back.kind, back.flow) : null });
+}
+
+// What a person does, as events. Nothing is taken while an answer is awaited.
+
+/** @param {string} id @param {ReturnType<typeof message>} what */
+const complain = (id, what) => {
+  state = { ...state, fault: { field: id, ...what } };
+  show(state);
+};
+
+/** @type {Record<string, () => Record<string, any> | void>} */
+const readers = {
+  email: () => address('email'),
+  add_email: () => address('add'),
+  password: () => (one('#password').value ? { password: one('#password').value } : complain('password', message('field.password_missing'))),
+  new_password: () => (passwordFits(one('#set-password').value)
+    ? { password: one('#set-password').value } : complain('set-password', message('field.password_length'))),
+  pick: () => ({ email: document.querySelector('input[name=choice]:checked')?.getAttribute('value') || '' }),
+};
+
+/** @param {string} id */
+function address(id) {
+  const typed = one('#' + id).value;
+  if (!typed.trim()) return complain(id, message('field.email_missing'));
+  const email = normalise(typed);
+  return email ? { email } : complain(id, message('field.email_bad'));
+}
+
+/** @param {string} type */
+function act(type) {
+  if (state.busy || state.error?.fatal) return;
+  const read = readers[type];
+  const more = read ? read() : {};
+  if (more) dispatch({ type, ...more });
+}
+
+for (const form of every('form[data-event]'))
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    act(form.dataset.event);
+  });
+for (const button of every('button[data-event]')) button.addEventListener('click', () => act(button.dataset.event));
+one('#choices').addEventListener('change', (/** @type {any} */ event) => lookUpEarly(world, event.target.value));
+one('#back').addEventListener('click', () => {
+  state = { ...state, busy: false };
+  act('back');
+});
+addEventListener('keydown', (event) => {
+  if (event.key === 'Escape' && !one('#back').hidden) one('#back').click();
+});
+for (const input of every('input'))
+  input.addEventListener('input', () => {
+    if (input.getAttribute('aria-invalid') !== 'true') return;
+    state = { ...state, fault: null };
+    input.removeAttribute('aria-invalid');
+    for (const place of every(`[data-fault="${input.id}"]`)) place.hidden = true;
+  });
+wireReveals((shown) => (shown ? t('hide') : t('show')));
+begin().catch((e) => {
+  console.error(e);
+  stop('general');
+});

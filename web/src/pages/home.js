@@ -1,0 +1,170 @@
+/** The front page: what this is, for those who are signed out; the account, for the others. */
+
+import { passwordFits } from '../lib/address.js';
+import { every, fault, make, one } from '../lib/dom.js';
+import { explain } from '../lib/explain.js';
+import { t } from '../lib/i18n.js';
+import { forgetKeys } from '../lib/keys.js';
+import * as store from '../lib/store.js';
+import { ApiError, Wsapi } from '../lib/wsapi.js';
+
+const api = new Wsapi();
+/** @type {string[]} */
+let emails = [];
+
+export async function startHome() {
+  one('#sign-in').addEventListener('click', () => {
+    one('#home-fault').hidden = true;
+    // Our own page is a site like any other; the assertion itself is not needed, the session is.
+    /** @type {any} */ (navigator).id.get(() => refresh());
+  });
+  one('#sign-out').addEventListener('click', () => run(signOut));
+  one('#cancel-account').addEventListener('click', () => run(cancelAccount));
+  wirePassword();
+  await refresh();
+}
+
+async function refresh() {
+  try {
+    const session = await api.session();
+    emails = session.authenticated ? await api.emails() : [];
+    const signedIn = session.authenticated && emails.length > 0;
+    if (!signedIn) await forget();
+    one('#signed-out').hidden = signedIn;
+    one('#signed-in').hidden = !signedIn;
+    if (signedIn) paint(session);
+  } catch (e) {
+    const place = one('#home-fault');
+    place.textContent = explain(e).text + ' ' + explain(e).remedy;
+    place.hidden = false;
+  }
+}
+
+/** @param {any} session */
+function paint(session) {
+  store.setEmails(emails);
+  const hint = one('#account-hint');
+  hint.hidden = store.hintSeen();
+  store.setHintSeen();
+  one('#password-section').hidden = !session.has_password;
+  one('#password-form input[name=username]').value = emails[0];
+  one('#addresses').replaceChildren(...emails.map((email) => {
+    const button = make('button', { type: 'button', class: 'danger', 'aria-label': t('account.remove_label', { email }) }, t('account.remove'));
+    button.addEventListener('click', () => run(() => removeAddress(email)));
+    return make('li', {}, make('span', { class: 'address' }, email), button);
+  }));
+}
+
+/** Runs what a button does; a failure is shown where the page shows failures.
+ *  @param {() => Promise<string | void>} work */
+async function run(work) {
+  const bad = one('#account-fault');
+  const good = one('#account-done');
+  bad.hidden = good.hidden = true;
+  try {
+    const done = await work();
+    if (done) {
+      one('p', good).textContent = done;
+      good.hidden = false;
+    }
+  } catch (e) {
+    one('p', bad).textContent = explain(e).text + ' ' + explain(e).remedy;
+    bad.hidden = false;
+  }
+}
+
+/** @param {{title: string, text: string, yes: string}} words @returns {Promise<boolean>} */
+function ask(words) {
+  const dialog = one('#confirm');
+  one('#confirm-title').textContent = words.title;
+  one('#confirm-text').textContent = words.text;
+  one('#confirm-yes').textContent = words.yes;
+  dialog.returnValue = 'no';
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes'), { once: true });
+  });
+}
+
+async function forget() {
+  store.clearAccount();
+  await forgetKeys().catch(() => {});
+}
+
+async function signOut() {
+  try {
+    await api.post('logout', {});
+  } catch (e) {
+    if (!(e instanceof ApiError && e.status === 400)) throw e;  // 400: was signed out already
+  }
+  await forget();
+  await refresh();
+}
+
+const cancelAccount = async () => {
+  const words = { title: t('account.cancel_title'), text: t('account.cancel_text'), yes: t('account.cancel_yes') };
+  if (!(await ask(words))) return;
+  await api.post('account_cancel', {});
+  await forget();
+  await refresh();
+};
+
+/** @param {string} email */
+async function removeAddress(email) {
+  if (emails.length === 1) return cancelAccount();
+  const words = {
+    title: t('account.remove_title'), text: t('account.remove_text', { email }), yes: t('account.remove'),
+  };
+  if (!(await ask(words))) return;
+  await api.post('remove_email', { email });
+  await refresh();
+  return t('account.removed', { email });
+}
+
+function wirePassword() {
+  const form = one('#password-form');
+  const open = one('#password-open');
+  const [old, fresh] = [one('#old-password'), one('#new-password')];
+  for (const input of [old, fresh]) {
+    const place = make('p', { class: 'fault', id: input.id + '-fault', role: 'alert', hidden: true });
+    input.closest('.field').append(place);
+    const described = input.getAttribute('aria-describedby');
+    input.setAttribute('aria-describedby', described ? `${described} ${place.id}` : place.id);
+  }
+  /** @param {HTMLInputElement} input @param {string} text */
+  const complain = (input, text) => fault(input, one(`#${input.id}-fault`), text);
+  /** @param {boolean} shown */
+  const toggle = (shown) => {
+    form.hidden = !shown;
+    open.hidden = shown;
+    old.value = fresh.value = '';
+    for (const input of [old, fresh]) complain(input, '');
+    (shown ? old : open).focus();
+  };
+  open.addEventListener('click', () => toggle(true));
+  one('#password-cancel').addEventListener('click', () => toggle(false));
+  form.addEventListener('submit', (/** @type {Event} */ event) => {
+    event.preventDefault();
+    for (const input of [old, fresh]) complain(input, '');
+    if (!old.value) return complain(old, t('field.password_missing'));
+    if (!passwordFits(fresh.value)) return complain(fresh, t('field.password_length'));
+    if (fresh.value === old.value) return complain(fresh, t('field.password_same'));
+    run(async () => {
+      const done = await api.post('update_password', { oldpass: old.value, newpass: fresh.value });
+      if (!done.success) {
+        complain(old, t('field.password_wrong'));
+        return;
+      }
+      toggle(false);
+      await refresh();
+      return t('account.password_changed');
+    });
+  });
+  for (const input of every('input', form)) input.addEventListener('input', () => input.id && complainOff(input));
+  /** @param {HTMLInputElement} input */
+  function complainOff(input) {
+    if (input.getAttribute('aria-invalid') !== 'true') return;
+    one(`#${input.id}-fault`).hidden = true;
+    input.removeAttribute('aria-invalid');
+  }
+}

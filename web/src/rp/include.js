@@ -1,0 +1,240 @@
+/** navigator.id for sites: watch, request, logout, get, getVerifiedEmail (frontend.md 1). */
+
+import { apiOf, checkWatch, getOptions, isObject, requestParams } from './options.js';
+import * as states from './states.js';
+import { createFrame } from './frame.js';
+import { channel, openPage, openPopup, redirect, takeFragment } from './transport.js';
+
+/** @typedef {import('./transport.js').Answer} Answer */
+
+/** @param {string} service origin of the service */
+function makeId(service) {
+  /** @type {Record<string, any>} */
+  let observers = {};
+  /** @type {string} */
+  let rpApi = '';
+  /** @type {'' | 'watch' | 'get'} */
+  let style = '';
+  /** @type {ReturnType<typeof createFrame> | null} */
+  let frame = null;
+  /** @type {{focus: () => void, close: () => void, stop: () => void} | null} */
+  let dialog = null;
+  /** @type {(() => void) | undefined} */
+  let onCancel;
+  let readyFired = false;
+  /** @type {Answer | null} */
+  let early = null;  // came back by navigation, before the site called watch()
+
+  const supported = typeof BroadcastChannel === 'function' && typeof URL === 'function';
+
+  /** @param {any} self @param {string} name */
+  const checkThis = (self, name) => {
+    if (self !== id) throw new Error(`navigator.id.${name} must be called on navigator.id`);
+  };
+  /** @param {'watch' | 'get'} wanted */
+  const checkStyle = (wanted) => {
+    if (style && style !== wanted)
+      throw new Error('you cannot combine navigator.id.watch/request with get/getVerifiedEmail on one page');
+    style = wanted;
+  };
+
+  const fireReady = () => {
+    if (readyFired) return;
+    readyFired = true;
+    if (observers.onready) observers.onready();
+  };
+  /** @param {string} assertion */
+  const fireLogin = (assertion) => {
+    try {
+      if (observers.onlogin) observers.onlogin(assertion);
+    } catch (e) {
+      console.error('navigator.id: the onlogin observer threw', e);
+      throw e;
+    }
+  };
+
+  const ensureFrame = () => {
+    if (frame || !supported) return;
+    frame = createFrame(service, {
+      login: fireLogin,
+      logout: () => observers.onlogout && observers.onlogout(),
+      match: () => observers.onmatch && observers.onmatch(),
+      evaluated: fireReady,
+    });
+  };
+  /** @param {any} message */
+  const tell = (message) => {
+    if (frame) frame.post(message);
+  };
+
+  /** The end of a dialog, whichever way its answer came. @param {Answer} answer */
+  const finish = (answer) => {
+    dialog = null;
+    const cancel = onCancel;
+    onCancel = undefined;
+    if (answer.assertion && answer.email) {
+      tell({ op: 'complete', loggedInUser: answer.email, evaluate: false });
+      fireLogin(answer.assertion);
+      return;
+    }
+    tell({ op: 'complete', evaluate: !answer.error });
+    if (cancel) cancel();
+  };
+
+  const tabs = channel();
+  if (tabs)
+    tabs.onmessage = (event) => {
+      const m = event.data;
+      // The popup lost its opener on its way and came back to this site with the answer.
+      if (!m || m.t !== 'bid:answer' || !states.consume(m.state)) return;
+      tabs.postMessage({ t: 'bid:taken', state: m.state });
+      if (dialog) dialog.stop();
+      finish(m);
+    };
+
+  const fragment = takeFragment();
+  if (fragment && states.isKnown(fragment.state)) {
+    /** @type {Answer} */
+    const answer = { assertion: fragment.assertion, email: fragment.email, error: fragment.error };
+    const here = () => {
+      if (!states.consume(fragment.state)) return;
+      early = answer;
+      if (observers.onlogin) deliverEarly();
+    };
+    if (fragment.popup && tabs) {
+      const alone = setTimeout(here, 1000);  // the tab that asked is gone: this one takes its place
+      const listener = channel();
+      if (listener)
+        listener.onmessage = (event) => {
+          if (!event.data || event.data.t !== 'bid:taken' || event.data.state !== fragment.state) return;
+          clearTimeout(alone);
+          close();
+        };
+      tabs.postMessage({ t: 'bid:answer', state: fragment.state, ...answer });
+    } else here();
+  }
+  function deliverEarly() {
+    const answer = early;
+    early = null;
+    if (answer) setTimeout(() => finish(answer), 0);
+  }
+
+  /** @param {Record<string, any>} options checked */
+  const observe = (options, api) => {
+    observers = options;
+    rpApi = api;
+    ensureFrame();
+    if (!supported) {
+      setTimeout(fireReady, 0);
+      return;
+    }
+    if (early) deliverEarly();
+    else tell({ op: 'watch', loggedInUser: options.loggedInUser, stateless: !options.onlogout });
+  };
+
+  /** @param {Record<string, any>} options */
+  const start = (options) => {
+    if (dialog) {
+      dialog.focus();
+      return;
+    }
+    const params = requestParams(options, observers, location.pathname);
+    params.rp_api = rpApi;
+    params.start_time = Date.now();
+    onCancel = typeof options.oncancel === 'function' ? options.oncancel : undefined;
+    if (!supported) {
+      openPage(service, '/unsupported_dialog');
+      return;
+    }
+    const byRedirect = () => {
+      dialog = null;
+      if (style === 'get') openPage(service, '/unsupported_dialog_without_watch');
+      else if (!redirect(service, params)) openPage(service, '/cookies_disabled');
+    };
+    if (options.transport === 'redirect') {
+      byRedirect();
+      return;
+    }
+    dialog = openPopup(service, params, finish, byRedirect);
+    if (!dialog) byRedirect();
+    else tell({ op: 'running' });
+  };
+
+  const id = {
+    _shimmed: true,
+
+    /** @param {any} options */
+    watch(options) {
+      checkThis(this, 'watch');
+      checkStyle('watch');
+      if (!isObject(options)) return;
+      const checked = checkWatch(options);
+      observe(checked, apiOf(checked));
+    },
+
+    /** @param {any} options */
+    request(options) {
+      checkThis(this, 'request');
+      checkStyle('watch');
+      if (!observers.onlogin) throw new Error('navigator.id.watch must be called before navigator.id.request');
+      start(isObject(options) ? options : {});
+    },
+
+    /** @param {any} [callback] deprecated */
+    logout(callback) {
+      checkThis(this, 'logout');
+      ensureFrame();
+      tell({ op: 'logout' });
+      if (typeof callback === 'function') {
+        console.warn('navigator.id: the callback of logout is deprecated; use onlogout of watch');
+        setTimeout(callback, 0);
+      }
+    },
+
+    /** @param {any} callback @param {any} [options] */
+    get(callback, options) {
+      if (typeof callback !== 'function') throw new Error('navigator.id.get needs a callback');
+      if (isObject(options) && options.silent) {
+        console.warn('navigator.id: "silent" is deprecated');
+        setTimeout(() => callback(null), 0);
+        return;
+      }
+      checkStyle('get');
+      if (dialog) {
+        dialog.focus();
+        return;
+      }
+      let called = false;
+      /** @param {string | null} assertion */
+      const once = (assertion) => {
+        if (called) return;
+        called = true;
+        observers = {};
+        callback(assertion);
+      };
+      observers = { onlogin: once };
+      rpApi = this === id && fromVerifiedEmail ? 'getVerifiedEmail' : 'get';
+      fromVerifiedEmail = false;
+      start({ ...getOptions(options), oncancel: () => once(null) });
+    },
+
+    /** @param {any} callback */
+    getVerifiedEmail(callback) {
+      console.warn('navigator.id: getVerifiedEmail is deprecated; use get, or watch and request');
+      fromVerifiedEmail = true;
+      id.get(callback);
+    },
+  };
+  let fromVerifiedEmail = false;
+  return id;
+}
+
+const script = /** @type {HTMLScriptElement | null} */ (document.currentScript);
+const nav = /** @type {any} */ (navigator);
+if (script && (!nav.id || !nav.id.request || nav.id._shimmed)) {
+  // Another origin may be named by the page itself, for a copy of this file that the site serves.
+  const service = new URL(script.getAttribute('data-bid-origin') || script.src, location.href).origin;
+  const made = makeId(service);
+  // A site's code may hold on to the object, so it must be the one that `this` is compared with.
+  Object.defineProperty(nav, 'id', { value: made, configurable: true, writable: true, enumerable: true });
+}

@@ -4,6 +4,8 @@
 #include <openssl/err.h>
 #include <openssl/rsa.h>
 
+#include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace persona::protocol::detail {
@@ -56,15 +58,15 @@ EVP_PKEY* fromData(PkeyCtx& ctx, const char* type, int selection, OSSL_PARAM* pa
     return key;
 }
 
-EVP_PKEY* rsaPkey(const BIGNUM* n, const BIGNUM* e) {
-    std::array<unsigned char, 256> modulus{};
-    std::array<unsigned char, 4> exponent{};
-    const auto size = static_cast<std::size_t>(BN_num_bytes(n));
-    if (size > modulus.size() || BN_bn2nativepad(n, modulus.data(), static_cast<int>(size)) < 0 ||
-        BN_bn2nativepad(e, exponent.data(), 4) < 0)
-        return nullptr;
+EVP_PKEY* rsaPkey(const RsaNumbers& numbers) {
+    auto exponent = numbers.exponent;
+    auto modulus = numbers.modulus;
+    if constexpr (std::endian::native == std::endian::big) {
+        std::reverse(exponent.begin(), exponent.end());
+        std::reverse(modulus.begin(), modulus.end());
+    }
     OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_N, modulus.data(), size),
+        OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_N, modulus.data(), modulus.size()),
         OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_E, exponent.data(), exponent.size()),
         OSSL_PARAM_construct_end()};
     thread_local PkeyCtx ctx;
@@ -205,20 +207,27 @@ VerifyKey::~VerifyKey() {
     EVP_PKEY_free(pkey_.load());
 }
 
+std::pair<std::string, std::string> VerifyKey::rsaOctets() const {
+    const auto& [modulus, exponent] = std::get<RsaNumbers>(numbers_);
+    std::string e(exponent.rbegin(), exponent.rend());
+    return {{modulus.rbegin(), modulus.rend()}, e.substr(e.find_first_not_of('\0'))};
+}
+
 EVP_PKEY* VerifyKey::pkey(Algorithm algorithm) const {
     EVP_PKEY* key = pkey_.load(std::memory_order_acquire);
     if (key != nullptr) return key;
     switch (algorithm) {
         case Algorithm::DS128:
         case Algorithm::DS256:
-            key =
-                dsaPkey(algorithm == Algorithm::DS128 ? groupDs128() : groupDs256(), number_.get());
+            key = dsaPkey(algorithm == Algorithm::DS128 ? groupDs128() : groupDs256(),
+                          std::get<Bn>(numbers_).get());
             break;
         case Algorithm::Ed25519:
-            key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, point_.data(), 32);
+            key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr,
+                                              std::get<Point>(numbers_).data(), 32);
             break;
         default:
-            key = rsaPkey(number_.get(), exponent_.get());
+            key = rsaPkey(std::get<RsaNumbers>(numbers_));
             break;
     }
     EVP_PKEY* first = nullptr;
@@ -262,7 +271,7 @@ PublicKey::Verdict VerifyKey::verify(Algorithm algorithm, std::string_view messa
         case Algorithm::RS64:
         case Algorithm::RS128:
         case Algorithm::RS256: {
-            const auto size = static_cast<std::size_t>(BN_num_bytes(number_.get()));
+            const auto size = std::get<RsaNumbers>(numbers_).modulus.size();
             if (signature.size() > size) return Verdict::Bad;
             std::string padded;
             if (signature.size() < size) {
@@ -290,7 +299,7 @@ PublicKey::Verdict VerifyKey::verify(Algorithm algorithm, std::string_view messa
             if (signature.size() != 64) return Verdict::Bad;
             const auto der = rangeCheckedDer(signature, p256Order());
             if (der.empty() || hashed().size() != 32) return Verdict::Bad;
-            return verdict(verifyP256(point_, hash, der));
+            return verdict(verifyP256(std::get<Point>(numbers_), hash, der));
         }
         case Algorithm::Ed25519: {
             EVP_PKEY* key = signature.size() == 64 ? pkey(algorithm) : nullptr;

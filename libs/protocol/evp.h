@@ -9,6 +9,9 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
 
 #include "libs/protocol/key.h"
 #include "libs/protocol/key_detail.h"
@@ -52,15 +55,18 @@ using Point = std::array<std::uint8_t, 65>;
 [[nodiscard]] bool isOnP256(const Point& point);
 [[nodiscard]] bool verifyP256(const Point& point, const Digest& hash, std::string_view der);
 
+/// n, without zeros at its end, and e; the least octet first.
+struct RsaNumbers {
+    std::vector<unsigned char> modulus;
+    std::array<unsigned char, 4> exponent{};
+};
+
 /// The checked numbers of a public key. The EVP_PKEY is made when it is first verified with.
 class VerifyKey {
   public:
-    VerifyKey(std::string canonical_text, Bn number, Bn exponent)
-        : canonical(std::move(canonical_text)),
-          number_(std::move(number)),
-          exponent_(std::move(exponent)) {}
-    VerifyKey(std::string canonical_text, const Point& point)
-        : canonical(std::move(canonical_text)), point_(point) {}
+    using Numbers = std::variant<RsaNumbers, Bn, Point>;  ///< RS; y of DS; ES256 and Ed25519
+    VerifyKey(std::string canonical_text, Numbers numbers)
+        : canonical(std::move(canonical_text)), numbers_(std::move(numbers)) {}
     ~VerifyKey();
     VerifyKey(const VerifyKey&) = delete;
     VerifyKey& operator=(const VerifyKey&) = delete;
@@ -68,16 +74,14 @@ class VerifyKey {
     const std::string canonical;
     [[nodiscard]] PublicKey::Verdict verify(Algorithm algorithm, std::string_view message,
                                             std::string_view signature) const;
-    /// n of RS, y of DS.
-    [[nodiscard]] const BIGNUM* number() const { return number_.get(); }
-    [[nodiscard]] const BIGNUM* exponent() const { return exponent_.get(); }
+    /// n and e of an RS key, big-endian, without zeros in front.
+    [[nodiscard]] std::pair<std::string, std::string> rsaOctets() const;
 
   private:
     [[nodiscard]] EVP_PKEY* pkey(Algorithm algorithm) const;
     [[nodiscard]] bool verifyHash(Algorithm algorithm, std::string_view tbs,
                                   std::string_view signature) const;
-    Bn number_, exponent_;
-    Point point_{};
+    Numbers numbers_;
     mutable std::atomic<EVP_PKEY*> pkey_{nullptr};
     Contexts contexts_;
 };

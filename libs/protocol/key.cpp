@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <initializer_list>
+#include <variant>
 
 #include "libs/protocol/base64url.h"
 #include "libs/protocol/evp.h"
@@ -25,10 +27,47 @@ bool isDecimal(const std::string* text, std::size_t max) {
            (text->front() != '0' || text->size() == 1);
 }
 
-Bn fromDecimal(const std::string& text) {
-    BIGNUM* n = nullptr;
-    BN_dec2bn(&n, text.c_str());
-    return Bn(n);
+/// Octets of a number, the least first, none at the end that are zero; empty for 0.
+using Octets = std::vector<unsigned char>;
+__extension__ using Wide = unsigned __int128;  // -Wpedantic knows no other way to name it
+
+/// A checked decimal of at most 620 digits. BN_dec2bn takes four times as long, which would be a
+/// tenth of an RSA verification.
+Octets octetsOfDecimal(std::string_view text) {
+    constexpr std::size_t kDigits = 19;  // as many as always fit in 64 bits
+    std::array<std::uint64_t, 33> limbs{};
+    std::size_t used = 0;
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t n =
+            (text.size() - at) % kDigits == 0 ? kDigits : (text.size() - at) % kDigits;
+        std::uint64_t carry = 0, factor = 1;
+        for (std::size_t i = 0; i < n; ++i, factor *= 10)
+            carry = carry * 10 + static_cast<std::uint64_t>(text[at + i] - '0');
+        for (std::size_t i = 0; i < used; ++i) {
+            const auto product = static_cast<Wide>(limbs[i]) * factor + carry;
+            limbs[i] = static_cast<std::uint64_t>(product);
+            carry = static_cast<std::uint64_t>(product >> 64);
+        }
+        if (carry != 0) limbs[used++] = carry;
+        at += n;
+    }
+    Octets out;
+    out.reserve(used * 8);
+    for (std::size_t i = 0; i < used; ++i)
+        for (unsigned shift = 0; shift < 64; shift += 8)
+            out.push_back(static_cast<unsigned char>(limbs[i] >> shift));
+    while (!out.empty() && out.back() == 0) out.pop_back();
+    return out;
+}
+
+Octets reversed(std::string_view octets) {
+    Octets out(octets.rbegin(), octets.rend());
+    while (!out.empty() && out.back() == 0) out.pop_back();
+    return out;
+}
+
+std::size_t bitsOf(const Octets& n) {
+    return n.empty() ? 0 : (n.size() - 1) * 8 + static_cast<std::size_t>(std::bit_width(n.back()));
 }
 
 /// Lower case without leading zeros; empty: not a number in hex.
@@ -91,15 +130,13 @@ bool isEd25519Key(const std::string& x) {
 struct Candidate {
     Algorithm algorithm{};
     std::string canonical;
-    Bn number, exponent;    // n and e; y
-    detail::Point point{};  // ES256; Ed25519: its first 32 octets
+    detail::VerifyKey::Numbers numbers;
 };
 
-Result<Candidate> rsa(Bn n, Bn e, const std::string* n_text, const std::string* e_text,
+Result<Candidate> rsa(Octets n, const Octets& e, std::string n_text, std::string e_text,
                       const KeyOptions& options) {
-    if (!n || !e) return Error{"an RSA key needs n and e in their encoding"};
     Candidate out;
-    switch (BN_num_bits(n.get())) {
+    switch (bitsOf(n)) {
         case 2048:
         case 2047:
             out.algorithm = Algorithm::RS256;
@@ -116,14 +153,15 @@ Result<Candidate> rsa(Bn n, Bn e, const std::string* n_text, const std::string* 
         default:
             return Error{"RSA modulus of an unsupported size"};
     }
-    if (!BN_is_odd(n.get()) || !BN_is_odd(e.get()) || BN_is_one(e.get()) ||
-        BN_num_bits(e.get()) > 32)
+    const auto odd = [](const Octets& number) { return !number.empty() && number[0] % 2 == 1; };
+    if (!odd(n) || !odd(e) || e.size() > 4 || (e.size() == 1 && e[0] == 1))
         return Error{"RSA modulus or exponent out of range"};
-    out.canonical = R"({"algorithm":"RS","n":")" +
-                    (n_text != nullptr ? *n_text : detail::toDecimal(n.get())) + R"(","e":")" +
-                    (e_text != nullptr ? *e_text : detail::toDecimal(e.get())) + "\"}";
-    out.number = std::move(n);
-    out.exponent = std::move(e);
+    if (n_text.empty()) n_text = detail::toDecimal(detail::bnFromLittle(n).get());
+    if (e_text.empty()) e_text = detail::toDecimal(detail::bnFromLittle(e).get());
+    out.canonical = R"({"algorithm":"RS","n":")" + n_text + R"(","e":")" + e_text + "\"}";
+    detail::RsaNumbers numbers{std::move(n), {}};
+    std::copy(e.begin(), e.end(), numbers.exponent.begin());
+    out.numbers = std::move(numbers);
     return out;
 }
 
@@ -131,7 +169,7 @@ Result<Candidate> rsaFromDecimal(const Json& o, const KeyOptions& options) {
     const auto *n = o.findText("n"), *e = o.findText("e");
     if (!isDecimal(n, 620) || !isDecimal(e, 10))
         return Error{"an RSA key needs n and e in their encoding"};
-    return rsa(fromDecimal(*n), fromDecimal(*e), n, e, options);
+    return rsa(octetsOfDecimal(*n), octetsOfDecimal(*e), *n, *e, options);
 }
 
 Result<Candidate> rsaFromBase64(const Json& o, const char* n_name, const char* e_name, bool strict,
@@ -139,7 +177,7 @@ Result<Candidate> rsaFromBase64(const Json& o, const char* n_name, const char* e
     const auto n = base64Octets(o.findText(n_name), strict),
                e = base64Octets(o.findText(e_name), strict);
     if (!n || !e) return Error{"an RSA key needs n and e in their encoding"};
-    return rsa(detail::bnFromOctets(*n), detail::bnFromOctets(*e), nullptr, nullptr, options);
+    return rsa(reversed(*n), reversed(*e), "", "", options);
 }
 
 Result<Candidate> dsa(const Json& o, bool is2012) {
@@ -164,7 +202,7 @@ Result<Candidate> dsa(const Json& o, bool is2012) {
     if (y.size() > p.size()) return Error{"DSA y out of range"};
     BIGNUM* number = nullptr;
     BN_hex2bn(&number, y.c_str());
-    out.number.reset(number);
+    out.numbers = Bn(number);
     out.canonical = R"({"algorithm":"DS","y":")" + y + R"(","p":")" + p + R"(","q":")" + q +
                     R"(","g":")" + g + "\"}";
     return out;
@@ -184,7 +222,9 @@ Result<Candidate> extension(const Json& object, bool p256, const KeyOptions& opt
     if (!p256) {
         if (object.find("y") != nullptr || !isEd25519Key(*x)) return Error{"Ed25519 key refused"};
         out.algorithm = Algorithm::Ed25519;
-        std::copy(x->begin(), x->end(), out.point.begin());
+        detail::Point octets{};
+        std::copy(x->begin(), x->end(), octets.begin());
+        out.numbers = octets;
         out.canonical = R"({"algorithm":"Ed","crv":"Ed25519","x":")" + *x_text + "\"}";
         return out;
     }
@@ -193,9 +233,10 @@ Result<Candidate> extension(const Json& object, bool p256, const KeyOptions& opt
         y_text == nullptr || y_text->size() != 43 ? std::nullopt : decodeBase64Url(*y_text);
     if (!y) return Error{"coordinate is not 32 octets"};
     out.algorithm = Algorithm::ES256;
-    out.point[0] = 0x04;
-    std::copy(x->begin(), x->end(), out.point.begin() + 1);
-    std::copy(y->begin(), y->end(), out.point.begin() + 33);
+    detail::Point point{0x04};
+    std::copy(x->begin(), x->end(), point.begin() + 1);
+    std::copy(y->begin(), y->end(), point.begin() + 33);
+    out.numbers = point;
     out.canonical =
         R"({"algorithm":"ES","crv":"P-256","x":")" + *x_text + R"(","y":")" + *y_text + "\"}";
     return out;
@@ -251,10 +292,12 @@ std::string finish(const Candidate& c) {
         case Algorithm::DS256: {
             const auto& group =
                 c.algorithm == Algorithm::DS128 ? detail::groupDs128() : detail::groupDs256();
-            return group.contains(c.number.get()) ? "" : "DSA y is not in the group";
+            return group.contains(std::get<Bn>(c.numbers).get()) ? "" : "DSA y is not in the group";
         }
         case Algorithm::ES256:
-            return detail::isOnP256(c.point) ? "" : "the point is not on P-256";
+            return detail::isOnP256(std::get<detail::Point>(c.numbers))
+                       ? ""
+                       : "the point is not on P-256";
         default:
             return "";
     }
@@ -295,11 +338,12 @@ Result<PublicKey> PublicKey::parse(const Json& object, const KeyOptions& options
     if (auto error = finish(*c); !error.empty()) return Error{std::move(error)};
     PublicKey out;
     out.algorithm_ = c->algorithm;
-    if (c->number)
-        out.key_ = std::make_shared<detail::VerifyKey>(
-            std::move(c->canonical), std::move(c->number), std::move(c->exponent));
-    else
-        out.key_ = std::make_shared<detail::VerifyKey>(std::move(c->canonical), c->point);
+    out.key_ = std::visit(
+        [&](auto& numbers) {
+            return std::make_shared<const detail::VerifyKey>(std::move(c->canonical),
+                                                             std::move(numbers));
+        },
+        c->numbers);
     if (seen != nullptr) seen->insert(id, out);
     return out;
 }
@@ -324,8 +368,8 @@ std::string PublicKey::jwk() const {
         case Algorithm::RS64:
         case Algorithm::RS128:
         case Algorithm::RS256:
-            return R"({"kty":"RSA","n":")" + encodeBase64Url(detail::toOctets(key_->number())) +
-                   R"(","e":")" + encodeBase64Url(detail::toOctets(key_->exponent())) + "\"}";
+            return R"({"kty":"RSA","n":")" + encodeBase64Url(key_->rsaOctets().first) +
+                   R"(","e":")" + encodeBase64Url(key_->rsaOctets().second) + "\"}";
         case Algorithm::ES256:
         case Algorithm::Ed25519: {
             // Differs from the canonical form in the first member alone.

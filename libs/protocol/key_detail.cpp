@@ -33,6 +33,10 @@ Bn bnFromOctets(std::string_view o) {
                         static_cast<int>(o.size()), nullptr));
 }
 
+Bn bnFromLittle(const std::vector<unsigned char>& o) {
+    return Bn(BN_lebin2bn(o.data(), static_cast<int>(o.size()), nullptr));
+}
+
 std::string toDecimal(const BIGNUM* n) {
     char* text = BN_bn2dec(n);
     std::string out = text == nullptr ? "" : text;

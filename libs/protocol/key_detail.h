@@ -15,6 +15,8 @@ struct BnFree {
 using Bn = std::unique_ptr<BIGNUM, BnFree>;
 
 [[nodiscard]] Bn bnFromOctets(std::string_view octets);
+/// The least octet first.
+[[nodiscard]] Bn bnFromLittle(const std::vector<unsigned char>& octets);
 [[nodiscard]] std::string toDecimal(const BIGNUM* n);
 [[nodiscard]] std::string toHex(const BIGNUM* n);  ///< lower case, no leading zeros
 /// Big-endian octets, none in front that are zero.

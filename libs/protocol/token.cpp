@@ -1,5 +1,6 @@
 #include "libs/protocol/token.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -8,11 +9,14 @@
 namespace persona::protocol {
 
 std::optional<Token> Token::parse(std::string_view text, std::size_t* count) {
-    std::size_t segments = 1;
-    for (const char c : text) segments += c == '.' ? 1 : 0;
-    if (count != nullptr) *count = segments;
-    if (segments != 3) return std::nullopt;
-    const auto first = text.find('.'), second = text.find('.', first + 1);
+    const auto first = text.find('.');
+    const auto second = first == std::string_view::npos ? first : text.find('.', first + 1);
+    if (second == std::string_view::npos || text.find('.', second + 1) != std::string_view::npos) {
+        if (count != nullptr)
+            *count = 1 + static_cast<std::size_t>(std::count(text.begin(), text.end(), '.'));
+        return std::nullopt;
+    }
+    if (count != nullptr) *count = 3;
     const auto header = decodeBase64Url(text.substr(0, first));
     const auto payload = decodeBase64Url(text.substr(first + 1, second - first - 1));
     auto signature = decodeBase64Url(text.substr(second + 1));

@@ -167,12 +167,13 @@ class JsonParser {
             if (!digits()) return false;
         }
         double n = 0;
-        const auto r = std::from_chars(start, p_, n);
-        if (r.ec == std::errc::result_out_of_range && std::abs(n) < 1)
-            n = 0;  // underflow
-        else if (r.ec != std::errc{})
+        if (std::from_chars(start, p_, n).ec != std::errc{}) return false;
+        // 2^53 + 1 reads as 2^53, so that one is told from its text.
+        constexpr double kLimit = 9007199254740992.0;
+        if (std::abs(n) > kLimit) return false;
+        if (std::abs(n) == kLimit &&
+            std::string_view(start, p_).substr(*start == '-' ? 1 : 0) != "9007199254740992")
             return false;
-        if (std::abs(n) > 9007199254740992.0) return false;
         out.value_ = n;
         return true;
     }

@@ -59,18 +59,13 @@ function(persona_add_library name)
   target_link_libraries(${name} PUBLIC ${ARG_LIBS} PRIVATE ${ARG_PRIVATE_LIBS})
 endfunction()
 
-# persona_add_role(router SOURCES ... LIBS ...): an in-tree plugin, written to PERSONA_PLUGIN_DIR as router.so.
+# persona_add_role(router SOURCES ... LIBS ...): an in-tree plugin, made as any author's, but that it may
+# use the libraries of this tree and is written to PERSONA_PLUGIN_DIR.
 function(persona_add_role name)
   cmake_parse_arguments(ARG "" "SUBDIR" "SOURCES;LIBS" ${ARGN})
-  add_library(plugin_${name} MODULE ${ARG_SOURCES})
+  persona_add_plugin(plugin_${name} NO_TESTS SOURCES ${ARG_SOURCES} LIBS ${ARG_LIBS})
   target_include_directories(plugin_${name} PRIVATE ${PROJECT_SOURCE_DIR})
-  target_link_libraries(plugin_${name} PRIVATE Persona::sdk ${ARG_LIBS})
-  target_link_options(plugin_${name} PRIVATE -Wl,-z,nodelete
-    -Wl,--version-script=${PROJECT_SOURCE_DIR}/sdk/cmake/plugin.map)
-  if(NOT PERSONA_SANITIZE)
-    target_link_options(plugin_${name} PRIVATE -Wl,-z,defs)
-  endif()
-  set_target_properties(plugin_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
+  set_target_properties(plugin_${name} PROPERTIES OUTPUT_NAME ${name}
     LIBRARY_OUTPUT_DIRECTORY ${PERSONA_PLUGIN_DIR}/${ARG_SUBDIR})
 endfunction()
 

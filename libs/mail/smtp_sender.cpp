@@ -187,12 +187,12 @@ void SmtpSender::deliver(Lock& lock, Spool::Entry entry, std::unique_ptr<SmtpSes
     auto stored = spool_.read(entry);
     if (!stored || !*stored) {
         lock.lock();
-        if (!stored) return bury(std::move(entry), "?", stored.error());
+        if (!stored) return bury(entry, "?", stored.error());
         return schedule_.done(entry);
     }
     if (environment_.now_ms() >= (*stored)->expires_ms) {
         lock.lock();
-        return bury(std::move(entry), (*stored)->kind, "its link has expired");
+        return bury(entry, (*stored)->kind, "its link has expired");
     }
     Outcome outcome;
     for (;;) {
@@ -216,7 +216,7 @@ void SmtpSender::deliver(Lock& lock, Spool::Entry entry, std::unique_ptr<SmtpSes
 void SmtpSender::settle(Lock&, Spool::Entry entry, const Spool::Stored& stored,
                         const Outcome& outcome) {
     using Fate = Outcome::Fate;
-    if (outcome.fate == Fate::Refused) return bury(std::move(entry), stored.kind, outcome.why);
+    if (outcome.fate == Fate::Refused) return bury(entry, stored.kind, outcome.why);
     if (outcome.fate == Fate::Delivered) {
         ++counts_.delivered;
         schedule_.done(entry);
@@ -229,7 +229,7 @@ void SmtpSender::settle(Lock&, Spool::Entry entry, const Spool::Stored& stored,
     const auto attempts = entry.attempts + 1;
     const auto due = environment_.now_ms() + backoffMs(options_.smtp, attempts, dice());
     if (due >= stored.expires_ms)
-        return bury(std::move(entry), stored.kind, outcome.why + ", until its link expired");
+        return bury(entry, stored.kind, outcome.why + ", until its link expired");
     if (const auto error = spool_.reschedule(entry, attempts, due); !error.empty())
         log(Level::Error, "mail: " + error);
     entry.due_ms = due;
@@ -238,7 +238,7 @@ void SmtpSender::settle(Lock&, Spool::Entry entry, const Spool::Stored& stored,
     schedule_.back(std::move(entry));
 }
 
-void SmtpSender::bury(Spool::Entry entry, const std::string& kind, const std::string& why) {
+void SmtpSender::bury(const Spool::Entry& entry, const std::string& kind, const std::string& why) {
     ++counts_.dead;
     schedule_.done(entry);
     log(Level::Error, "mail: dead letter " + entry.id + " (" + kind + ") after " +

@@ -42,7 +42,7 @@ class SmtpSender final : public Sender {
     [[nodiscard]] bool connect(std::unique_ptr<SmtpSession>& session);
     void settle(Lock& lock, Spool::Entry entry, const Spool::Stored& stored,
                 const Outcome& outcome);
-    void bury(Spool::Entry entry, const std::string& kind, const std::string& why);
+    void bury(const Spool::Entry& entry, const std::string& kind, const std::string& why);
     void log(Level level, const std::string& text) const;
     [[nodiscard]] unsigned char dice() const;
 

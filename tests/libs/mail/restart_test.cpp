@@ -9,8 +9,6 @@
 namespace persona::mail {
 namespace {
 
-using namespace testing;
-
 constexpr int kMessages = 10'000;
 constexpr auto kLong = 240s;
 

@@ -13,7 +13,7 @@
 #include "tests/support/child.h"
 #include "tests/support/temp_dir.h"
 
-namespace persona::mail::testing {
+namespace persona::mail {
 
 using namespace std::chrono_literals;
 using persona::testing::Child;
@@ -27,12 +27,13 @@ class SmtpServer {
   public:
     explicit SmtpServer(std::string log, std::vector<std::string> flags = {}, int port = 0)
         : log_(std::move(log)) {
-        std::vector<std::string> arguments = {"/usr/bin/python3",
-                                              PERSONA_SOURCE_DIR "/tests/support/smtp_server.py",
-                                              "--log",
-                                              log_,
-                                              "--port",
-                                              std::to_string(port)};
+        std::vector<std::string> arguments = {
+            "/usr/bin/python3",
+            std::string(PERSONA_SOURCE_DIR) + "/tests/support/smtp_server.py",
+            "--log",
+            log_,
+            "--port",
+            std::to_string(port)};
         arguments.insert(arguments.end(), flags.begin(), flags.end());
         child_ = std::make_unique<Child>(Child::Options{arguments, log_ + ".stderr", {}});
         const auto line = child_->readLine(kLimit);
@@ -119,4 +120,4 @@ inline Message messageTo(const std::string& local_part) {
     return out;
 }
 
-}  // namespace persona::mail::testing
+}  // namespace persona::mail

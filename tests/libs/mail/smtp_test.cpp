@@ -14,7 +14,6 @@
 namespace persona::mail {
 namespace {
 
-using namespace testing;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -48,7 +47,7 @@ class Smtp : public ::testing::Test {
     }
     /// Key and certificate for 127.0.0.1 or another name, in one PEM file.
     std::string certificate(const std::string& name) {
-        const auto file = dir_ / (name + ".pem");
+        auto file = dir_ / (name + ".pem");
         const auto made = Child::run(
             {{"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
               "/CN=" + name, "-addext",

@@ -1,5 +1,7 @@
 #include "plugins/verifier/verifier_api.h"
 
+#include <optional>
+
 #include "libs/wsapi/form.h"
 
 namespace persona::verifier {
@@ -28,14 +30,23 @@ bool truthy(const Json* v) {
 
 using Read = std::variant<ApiAnswer, Question>;
 
+/// Parameters of a JSON body; empty: it is neither an object nor an array (which has none). No
+/// octet at all is no parameter.
+std::optional<Json> jsonParameters(std::string_view body) {
+    if (body.empty()) return Json::object();
+    auto parsed = Json::parse(body);
+    if (!parsed || !(parsed->isObject() || parsed->isArray())) return std::nullopt;
+    return parsed->isObject() ? std::move(*parsed) : Json::object();
+}
+
 Read version1(const ApiRequest& q) {
     const auto type = wsapi::mediaType(q.content_type);
     const bool is_json = type == "application/json",
                is_form = type == "application/x-www-form-urlencoded";
     Json params = Json::object();
-    if (is_json && !q.body.empty()) {
-        auto parsed = Json::parse(q.body);
-        if (!parsed || !parsed->isObject()) return failure(400, "the body is not a JSON object");
+    if (is_json) {
+        auto parsed = jsonParameters(q.body);
+        if (!parsed) return failure(400, "the body is not a JSON object");
         params = std::move(*parsed);
     } else if (is_form) {
         const auto pairs = wsapi::parseForm(q.body);
@@ -77,8 +88,8 @@ Read version2(const ApiRequest& q) {
         return failure(415, "Unsupported Content-Type: " +
                                 (q.content_type.empty() ? "none" : std::string(q.content_type)) +
                                 " (expected application/json)");
-    const auto params = Json::parse(q.body);
-    if (!params || !params->isObject()) return failure(400, "the body is not a JSON object");
+    const auto params = jsonParameters(q.body);
+    if (!params) return failure(400, "the body is not a JSON object");
     const auto *assertion = present(params->find("assertion")),
                *audience = present(params->find("audience"));
     if (assertion == nullptr) return failure(400, "missing assertion parameter");

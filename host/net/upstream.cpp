@@ -11,6 +11,7 @@ namespace persona::host::net {
 namespace {
 constexpr std::uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 constexpr std::size_t kPiece = 16 * 1024;
+constexpr unsigned kMaxInterim = 8;  ///< answers of status 1xx before the final one
 const Limits kResponseLimits{};
 }  // namespace
 
@@ -112,6 +113,7 @@ void UpstreamConnection::sendRequest(const iovec* pieces, int count, bool head_r
     parser_.emplace();
     scanner_.reset();
     head_done_ = paused_ = sent_any_ = got_octet_ = false;
+    interim_ = 0;
     head_request_ = head_request;
     loop_.reactor.wheel().set(*this, loop_.reactor.now() + first_byte_timeout.count() * 1'000'000);
     send(pieces, count);
@@ -237,6 +239,11 @@ bool UpstreamConnection::consume(std::string_view& data) {
         if (parser_->status < 200) {
             if (parser_->status == 101) {
                 fail(ClientError::Protocol, endpoint_.text + " switched protocols unasked");
+                return false;
+            }
+            // A peer that sends nothing else would keep the loop busy past every deadline.
+            if (++interim_ > kMaxInterim) {
+                fail(ClientError::Protocol, endpoint_.text + " sent interim answers without end");
                 return false;
             }
             parser_.emplace();

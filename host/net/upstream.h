@@ -93,6 +93,7 @@ class UpstreamConnection final : public EventHandler, public Timed {
     ResponseHead head_;
     std::string in_, out_;
     std::size_t out_sent_ = 0;
+    unsigned interim_ = 0;
     bool sent_any_ = false, head_request_ = false, head_done_ = false, paused_ = false,
          readable_ = false, reading_ = false, reusable_ = false, got_octet_ = false;
 };

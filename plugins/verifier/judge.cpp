@@ -42,29 +42,42 @@ void Judge::handle(const ApiRequest& request, Done done) {
     drive(job);
 }
 
+/// Where an answer of discovery and the return of find() meet: whichever comes second goes on.
+struct Judge::Meeting {
+    enum State : int { Open, Waiting, Abandoned, Answered };
+    std::atomic<int> state{Open};
+    DiscoveredPtr found;
+};
+
+/// False: the answer is here. True: it will come, or the request was refused for want of room.
+bool Judge::leftWaiting(Job& job, Meeting& meeting) {
+    auto& shared = *job.shared;
+    const bool room = ++shared.waiting <= shared.max_waiting;
+    int open = Meeting::Open;
+    const bool early =
+        !meeting.state.compare_exchange_strong(open, room ? Meeting::Waiting : Meeting::Abandoned);
+    if (early || !room) --shared.waiting;
+    if (!early && !room) job.finish(tooBusy(job.api));
+    return !early;
+}
+
+void Judge::resume(const std::shared_ptr<Job>& job, DiscoveredPtr found) {
+    if (!found) return job->finish(tooBusy(job->api));
+    job->verification.provide(std::move(found));
+    drive(job);
+}
+
 void Judge::drive(const std::shared_ptr<Job>& job) {
     try {
         while (const auto domain = job->verification.advance()) {
-            auto& shared = *job->shared;
-            if (++shared.waiting > shared.max_waiting) {
-                --shared.waiting;
-                return job->finish(tooBusy(job->api));
-            }
-            // Whichever comes second, the answer or find()'s return, goes on from here.
-            struct Meeting {
-                std::atomic<bool> one_is_here{false};
-                DiscoveredPtr found;
-            };
             auto meeting = std::make_shared<Meeting>();
-            shared.ports.discovery->find(*domain, [job, meeting](DiscoveredPtr found) {
-                --job->shared->waiting;
+            job->shared->ports.discovery->find(*domain, [job, meeting](DiscoveredPtr found) {
                 meeting->found = std::move(found);
-                if (!meeting->one_is_here.exchange(true)) return;
-                if (!meeting->found) return job->finish(tooBusy(job->api));
-                job->verification.provide(std::move(meeting->found));
-                drive(job);
+                if (meeting->state.exchange(Meeting::Answered) != Meeting::Waiting) return;
+                --job->shared->waiting;
+                resume(job, std::move(meeting->found));
             });
-            if (!meeting->one_is_here.exchange(true)) return;
+            if (leftWaiting(*job, *meeting)) return;
             if (!meeting->found) return job->finish(tooBusy(job->api));
             job->verification.provide(std::move(meeting->found));
         }

@@ -17,7 +17,8 @@ class Judge {
         std::shared_ptr<discovery::Discovery> discovery;
         std::function<std::int64_t()> now_ms;  ///< [any] wall clock
     };
-    /// `max_waiting`: requests that wait for a support document at once; more are refused with 503.
+    /// `max_waiting`: requests that wait for a support document at once; more are refused with 503
+    /// (those whose documents are known go on).
     Judge(std::shared_ptr<const protocol::VerifyOptions> options, Ports ports,
           std::size_t max_waiting);
     Judge(const Judge&) = delete;
@@ -39,7 +40,10 @@ class Judge {
         std::atomic<std::size_t> waiting{0};
     };
     struct Job;
+    struct Meeting;
     static void drive(const std::shared_ptr<Job>& job);
+    static bool leftWaiting(Job& job, Meeting& meeting);
+    static void resume(const std::shared_ptr<Job>& job, discovery::DiscoveredPtr found);
     std::shared_ptr<Shared> shared_;
     std::atomic<std::shared_ptr<const protocol::VerifyOptions>> options_;
 };

@@ -7,7 +7,7 @@ namespace persona::accounts {
 
 namespace {
 
-constexpr Claim kProvenByIdp{AddressType::Primary, true};
+constexpr Claim kProvenByIdp{AddressType::Primary, true, true};
 
 bool hasProvenAddress(Connection& connection, UserId user) {
     return connection
@@ -23,8 +23,12 @@ Outcome<Writer::Opened> Writer::createUserWithPrimaryEmail(const Address& addres
             if (const auto known = findAddress(connection, address.key())) {
                 if (hasProvenAddress(connection, known->user))
                     return Opened{known->user, sessionEpochOf(connection, known->user), false};
-                // Nobody has proven anything in that account yet; this caller just did.
-                if (!claimAddress(connection, random, address, known->user, kProvenByIdp, now_ms))
+                // Nobody has proven anything in that account yet; this caller just did. Locked, and
+                // looked at once more: its owner may be proving it this very moment.
+                if (!lockAccount(connection, known->user)) again("the account went away");
+                if (hasProvenAddress(connection, known->user)) again("the account was proven");
+                if (!claimAddress(connection, random, address, known->user,
+                                  {AddressType::Primary, true, false}, now_ms))
                     again("the account went away");
                 connection.execute(
                     "UPDATE account SET password_hash = NULL, password_set_ms = ? WHERE id = ?",
@@ -35,7 +39,8 @@ Outcome<Writer::Opened> Writer::createUserWithPrimaryEmail(const Address& addres
                 return Opened{known->user, sessionEpochOf(connection, known->user), true};
             }
             const UserId user = insertAccount(connection, random, std::nullopt, now_ms);
-            if (!claimAddress(connection, random, address, user, kProvenByIdp, now_ms))
+            if (!claimAddress(connection, random, address, user,
+                              {AddressType::Primary, true, false}, now_ms))
                 again("the account went away");
             return Opened{user, sessionEpochOf(connection, user), true};
         });

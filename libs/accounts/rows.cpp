@@ -106,6 +106,7 @@ bool claimAddress(Connection& connection, const Random& random, const Address& a
                   Claim claim, Millis now_ms) {
     const auto before = findAddress(connection, address.key());
     const bool moves = before && before->user != user;
+    if (moves && !claim.may_take) again("the address was taken meanwhile");
     // Always in the same order, so that two moves across do not wait for each other.
     if (moves && before->user < user && !lockAccount(connection, before->user))
         again("the other owner went away");

@@ -46,12 +46,15 @@ struct AddressRow {
     AddressType type = AddressType::Secondary;
     bool verified = false;
     std::string spelling;
+    bool operator==(const AddressRow&) const = default;
 };
 [[nodiscard]] std::optional<AddressRow> findAddress(Connection& connection, std::string_view key);
 
 struct Claim {
     AddressType type = AddressType::Secondary;
     bool verified = true;
+    bool may_take =
+        true;  ///< false: the caller saw that nobody had it; if one has it by now, run anew
 };
 /// Puts the address on that account, taking it from any other, whose sessions end (W14) and which
 /// goes when it is empty (W13). False: no such account.

@@ -65,31 +65,32 @@ Outcome<Writer::Unverified> Writer::stageUnverified(const Address& address, std:
                                                     std::string site, StageLimits limits,
                                                     Millis now_ms) {
     const Request wanted{address, StagedKind::Unverified, {}, hash, site, limits, now_ms};
-    return transact(database_,
-                    [wanted, random = random_](Connection& connection) -> Outcome<Unverified> {
-                        auto request = wanted;
-                        Unverified out;
-                        const auto known = findAddress(connection, request.address.key());
-                        if (known && known->verified) {
-                            request.kind = StagedKind::NewAccount;
-                        } else if (known) {
-                            if (!lockAccount(connection, known->user))
-                                again("the account went away");
-                            out.user = request.user = known->user;
-                        } else {
-                            out.created = true;
-                            out.user = request.user =
-                                insertAccount(connection, random, request.hash, request.now_ms);
-                            if (!claimAddress(connection, random, request.address, *out.user,
-                                              {AddressType::Secondary, false}, request.now_ms))
-                                again("the account went away");
-                        }
-                        if (out.user) out.session_epoch = sessionEpochOf(connection, *out.user);
-                        auto tokens = stage(connection, random, request);
-                        if (!tokens) return tokens.failure();
-                        out.tokens = std::move(*tokens);
-                        return out;
-                    });
+    return transact(
+        database_, [wanted, random = random_](Connection& connection) -> Outcome<Unverified> {
+            auto request = wanted;
+            Unverified out;
+            const auto known = findAddress(connection, request.address.key());
+            if (known && known->verified) {
+                request.kind = StagedKind::NewAccount;
+            } else if (known) {
+                if (!lockAccount(connection, known->user)) again("the account went away");
+                if (findAddress(connection, request.address.key()) != known)
+                    again("the address was proven or moved");
+                out.user = request.user = known->user;
+            } else {
+                out.created = true;
+                out.user = request.user =
+                    insertAccount(connection, random, request.hash, request.now_ms);
+                if (!claimAddress(connection, random, request.address, *out.user,
+                                  {AddressType::Secondary, false, false}, request.now_ms))
+                    again("the account went away");
+            }
+            if (out.user) out.session_epoch = sessionEpochOf(connection, *out.user);
+            auto tokens = stage(connection, random, request);
+            if (!tokens) return tokens.failure();
+            out.tokens = std::move(*tokens);
+            return out;
+        });
 }
 
 Outcome<StagedTokens> Writer::stageEmail(UserId user, const Address& address,
@@ -126,6 +127,7 @@ Outcome<StagedTokens> stageForOwner(Database& database, const Random& random, Re
         const auto known = findAddress(c, request.address.key());
         if (!known) return fail(Reason::NotFound);
         if (!lockAccount(c, known->user)) again("the account went away");
+        if (findAddress(c, request.address.key()) != known) again("the address moved");
         request.user = known->user;
         return stage(c, random, request);
     });

@@ -1,6 +1,6 @@
 #include "libs/accounts/store.h"
 
-#include "libs/accounts/sql/database.h"
+#include "libs/accounts/sql/mysql.h"
 #include "libs/accounts/sql/sqlite.h"
 
 namespace persona::accounts {
@@ -9,6 +9,20 @@ namespace {
 
 Error wrong(const std::string& what) {
     return Error{"database: " + what};
+}
+
+SqliteSettings sqliteSettings(const StoreOptions& options) {
+    return {options.file, options.deadline, options.connections, options.migrate,
+            options.before_statement};
+}
+
+MysqlSettings mysqlSettings(const StoreOptions& options, bool read_only) {
+    return {options.host,        options.port,
+            options.name,        options.user,
+            options.password,    options.deadline,
+            options.connections, options.migrate,
+            read_only,           options.before_statement,
+            options.random};
 }
 
 }  // namespace
@@ -20,18 +34,18 @@ Result<std::unique_ptr<Store>> Store::open(StoreOptions options) {
     if (options.connections < 1) return wrong("at least one connection is needed");
     if (!options.random) options.random = systemRandom();
     std::unique_ptr<Store> store(new Store);
-    if (options.driver == StoreOptions::Driver::Mysql)
-        return wrong("this build has no driver for MySQL");
-    if (options.file.empty()) return wrong("the driver sqlite needs a file");
-    const SqliteSettings settings{options.file, options.deadline, options.connections,
-                                  options.migrate, options.before_statement};
+    const bool mysql = options.driver == StoreOptions::Driver::Mysql;
     if (!options.read_only) {
-        auto database = SqliteWriter::open(settings);
+        auto database = mysql ? MysqlDatabase::open(mysqlSettings(options, false))
+                              : SqliteWriter::open(sqliteSettings(options));
         if (!database) return Error{database.error()};
         store->write_database_ = std::move(*database);
         store->writer_ = std::make_unique<Writer>(*store->write_database_, options.random);
+        // A server that is there gets its schema now; one that is not, with the first operation.
+        if (mysql) (void)store->write_database_->run([](Connection&) { return true; });
     }
-    auto database = SqliteReader::open(settings);
+    auto database = mysql ? MysqlDatabase::open(mysqlSettings(options, true))
+                          : SqliteReader::open(sqliteSettings(options));
     if (!database) return Error{database.error()};
     store->read_database_ = std::move(*database);
     store->reader_ = std::make_unique<Reader>(*store->read_database_);

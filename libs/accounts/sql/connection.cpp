@@ -52,10 +52,16 @@ Value valueAt(Poco::Data::RecordSet& set, std::size_t column, std::size_t row) {
 
 }  // namespace
 
+void Connection::control(const std::string& sql) {
+    if (before_) before_(sql);
+    dialect_.control(session_, sql);
+}
+
 std::size_t Connection::execute(const std::string& sql, std::vector<Value> values) {
     if (before_) before_(sql);
+    // Outlives the handler: closing it would take the engine's word for the error with it.
+    Poco::Data::Statement statement(session_);
     try {
-        Poco::Data::Statement statement(session_);
         statement << sql;
         bind(statement, values);
         return statement.execute();
@@ -66,8 +72,8 @@ std::size_t Connection::execute(const std::string& sql, std::vector<Value> value
 
 std::vector<Row> Connection::query(const std::string& sql, std::vector<Value> values) {
     if (before_) before_(sql);
+    Poco::Data::Statement statement(session_);  // as above
     try {
-        Poco::Data::Statement statement(session_);
         statement << sql;
         bind(statement, values);
         statement.execute();

@@ -58,6 +58,8 @@ class Dialect {
     virtual ~Dialect() = default;
     /// What the exception that is being handled means.
     [[nodiscard]] virtual SqlError translate(Poco::Data::Session& session) const = 0;
+    /// Runs BEGIN, COMMIT and the like, which have neither values nor results. Throws SqlError.
+    virtual void control(Poco::Data::Session& session, const std::string& sql) const = 0;
     /// Goes behind every CREATE TABLE (...).
     [[nodiscard]] virtual const char* tableOptions() const = 0;
     /// Whether CREATE TABLE can be rolled back.
@@ -76,6 +78,8 @@ class Connection {
     Connection(Poco::Data::Session session, const Dialect& dialect, BeforeStatement before)
         : session_(std::move(session)), dialect_(dialect), before_(std::move(before)) {}
 
+    /// BEGIN, COMMIT and the like. Throws SqlError.
+    void control(const std::string& sql);
     /// Rows changed (MySQL: those whose values differ afterwards). Throws SqlError.
     std::size_t execute(const std::string& sql, std::vector<Value> values = {});
     /// Throws SqlError.

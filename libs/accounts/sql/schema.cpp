@@ -88,7 +88,7 @@ constexpr std::int64_t kLeaseMs = 60'000;
 void run(Connection& connection, std::string statement) {
     if (const auto at = statement.find('%'); at != std::string::npos)
         statement.replace(at, 1, connection.dialect().tableOptions());
-    connection.execute(statement);
+    connection.control(statement);
 }
 
 void apply(Connection& connection, const Migration& step, std::int64_t now_ms) {
@@ -98,7 +98,7 @@ void apply(Connection& connection, const Migration& step, std::int64_t now_ms) {
         if (connection.first(connection.dialect().indexExists(),
                              {std::string(index.table), std::string(index.name)}))
             continue;
-        connection.execute(std::string(index.unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ") +
+        connection.control(std::string(index.unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ") +
                            index.name + " ON " + index.table + " (" + index.column + ")");
     }
     connection.execute("INSERT INTO schema_version (version, needs, applied_ms) VALUES (?, ?, ?)",
@@ -171,13 +171,13 @@ void requireUsableSchema(Connection& connection) {
 
 void migrate(Connection& connection, const std::string& holder, std::int64_t now_ms) {
     if (connection.dialect().transactionalSchema()) {
-        connection.execute("BEGIN IMMEDIATE");
+        connection.control("BEGIN IMMEDIATE");
         try {
             createBookkeeping(connection);
             applyPending(connection, now_ms);
-            connection.execute("COMMIT");
+            connection.control("COMMIT");
         } catch (const SqlError&) {
-            connection.execute("ROLLBACK");
+            connection.control("ROLLBACK");
             throw;
         }
         return;

@@ -18,26 +18,33 @@ namespace persona::accounts {
 
 namespace {
 
+SqlError errorOf(sqlite3* db) {
+    const int code = sqlite3_errcode(db) & 0xff;
+    std::string text = sqlite3_errmsg(db);
+    if (code == SQLITE_FULL) text += ": free space on the database's file system";
+    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+        text += ": restore the file from a backup, or recover it with sqlite3's .recover";
+    if (code == SQLITE_READONLY || code == SQLITE_CANTOPEN || code == SQLITE_PERM)
+        text += ": check owner and mode of the database file and of its directory";
+    // SQLITE_BUSY comes after the whole deadline: no reason to wait for another one.
+    return {code == SQLITE_CONSTRAINT ? SqlError::Kind::Again : SqlError::Kind::Fatal, text};
+}
+
 class SqliteDialect final : public Dialect {
   public:
     [[nodiscard]] SqlError translate(Poco::Data::Session& session) const override {
         auto* db = Poco::Data::SQLite::Utility::dbHandle(session);
-        const int code = sqlite3_errcode(db) & 0xff;
-        std::string text = sqlite3_errmsg(db);
-        if (code == SQLITE_OK) {  // not the engine's word, but the frame's
-            try {
-                throw;
-            } catch (const Poco::Exception& error) {
-                return SqlError(SqlError::Kind::Fatal, error.displayText());
-            }
+        if (sqlite3_errcode(db) != SQLITE_OK) return errorOf(db);
+        try {  // not the engine's word, but the frame's
+            throw;
+        } catch (const Poco::Exception& error) {
+            return {SqlError::Kind::Fatal, error.displayText()};
         }
-        if (code == SQLITE_FULL) text += ": free space on the database's file system";
-        if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
-            text += ": restore the file from a backup, or recover it with sqlite3's .recover";
-        if (code == SQLITE_READONLY || code == SQLITE_CANTOPEN || code == SQLITE_PERM)
-            text += ": check owner and mode of the database file and of its directory";
-        // SQLITE_BUSY comes after the whole deadline: no reason to wait for another one.
-        return {code == SQLITE_CONSTRAINT ? SqlError::Kind::Again : SqlError::Kind::Fatal, text};
+    }
+    void control(Poco::Data::Session& session, const std::string& sql) const override {
+        auto* db = Poco::Data::SQLite::Utility::dbHandle(session);
+        if (sqlite3_exec(db, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK)
+            throw errorOf(db);
     }
     [[nodiscard]] const char* tableOptions() const override { return " WITHOUT ROWID"; }
     [[nodiscard]] bool transactionalSchema() const override { return true; }
@@ -60,12 +67,12 @@ std::unique_ptr<Connection> connect(const SqliteSettings& settings, bool read_on
         std::make_unique<Connection>(std::move(session), kDialect, settings.before_statement);
     if (!read_only) {
         (void)connection->query("PRAGMA journal_mode = WAL");
-        connection->execute("PRAGMA synchronous = FULL");
+        connection->control("PRAGMA synchronous = FULL");
     } else {
-        connection->execute("PRAGMA query_only = ON");
+        connection->control("PRAGMA query_only = ON");
     }
-    connection->execute("PRAGMA temp_store = MEMORY");
-    connection->execute("PRAGMA trusted_schema = OFF");
+    connection->control("PRAGMA temp_store = MEMORY");
+    connection->control("PRAGMA trusted_schema = OFF");
     return connection;
 }
 
@@ -117,6 +124,7 @@ Result<Done> prepareSqliteFile(const std::string& file) {
 // --- reading
 
 Result<std::unique_ptr<Database>> SqliteReader::open(SqliteSettings settings) {
+    if (settings.file.empty()) return Error{"database: the driver sqlite needs a file"};
     std::unique_ptr<SqliteReader> reader(new SqliteReader(std::move(settings)));
     return std::unique_ptr<Database>(std::move(reader));
 }
@@ -163,9 +171,9 @@ std::optional<Failure> SqliteReader::run(Body body) {
     try {
         auto connection = acquire();
         try {
-            connection->execute("BEGIN");
+            connection->control("BEGIN");
             (void)body(*connection);
-            connection->execute("COMMIT");
+            connection->control("COMMIT");
         } catch (...) {
             connection.reset();
             release(nullptr);
@@ -206,6 +214,7 @@ struct SqliteWriter::Task {
 
 Result<std::unique_ptr<Database>> SqliteWriter::open(SqliteSettings settings) {
     const std::string file = settings.file;
+    if (file.empty()) return Error{"database: the driver sqlite needs a file"};
     if (const auto made = prepareSqliteFile(file); !made) return Error{made.error()};
     try {
         std::unique_ptr<SqliteWriter> writer(new SqliteWriter(std::move(settings)));
@@ -276,17 +285,17 @@ void SqliteWriter::runBatch(const std::vector<std::shared_ptr<Task>>& batch) {
 
 bool SqliteWriter::tryBatch(const std::vector<std::shared_ptr<Task>>& batch) {
     try {
-        connection_->execute("BEGIN IMMEDIATE");
+        connection_->control("BEGIN IMMEDIATE");
         for (const auto& task : batch) {
-            connection_->execute("SAVEPOINT operation");
+            connection_->control("SAVEPOINT operation");
             if (attempt(task->body, *connection_, task->ok)) {
                 rollBack();
                 return false;
             }
-            if (!task->ok) connection_->execute("ROLLBACK TO operation");
-            connection_->execute("RELEASE operation");
+            if (!task->ok) connection_->control("ROLLBACK TO operation");
+            connection_->control("RELEASE operation");
         }
-        connection_->execute("COMMIT");
+        connection_->control("COMMIT");
         return true;
     } catch (const SqlError&) {
         rollBack();
@@ -297,9 +306,9 @@ bool SqliteWriter::tryBatch(const std::vector<std::shared_ptr<Task>>& batch) {
 void SqliteWriter::runAlone(Task& task) {
     for (int left = kTries; left > 0; --left) {
         try {
-            connection_->execute("BEGIN IMMEDIATE");
+            connection_->control("BEGIN IMMEDIATE");
             if (const auto error = attempt(task.body, *connection_, task.ok)) throw *error;
-            connection_->execute(task.ok ? "COMMIT" : "ROLLBACK");
+            connection_->control(task.ok ? "COMMIT" : "ROLLBACK");
             return;
         } catch (const SqlError& error) {
             rollBack();
@@ -315,7 +324,7 @@ void SqliteWriter::rollBack() {
     if (sqlite3_get_autocommit(Poco::Data::SQLite::Utility::dbHandle(connection_->session())) != 0)
         return;
     try {
-        connection_->execute("ROLLBACK");
+        connection_->control("ROLLBACK");
     } catch (const SqlError&) {
         // The next BEGIN says what is wrong.
     }

@@ -2,7 +2,9 @@
 
 #include <filesystem>
 
+#include "libs/accounts/sql/mysql.h"
 #include "libs/accounts/sql/sqlite.h"
+#include "tests/libs/accounts/mariadb_server.h"
 
 namespace persona::accounts {
 
@@ -12,6 +14,22 @@ void StoreTest::SetUp() {
     directory_ = pattern;
     options_.driver = GetParam();
     options_.file = directory_ + "/persona.db";
+    if (!mysql()) return;
+    auto& server = MariaDbServer::shared();
+    options_.host = "127.0.0.1";
+    options_.port = server.port();
+    options_.user = "root";
+    options_.name = "persona";
+    // Making the tables anew takes a second; emptying them does not.
+    std::string statements = "CREATE DATABASE IF NOT EXISTS persona;";
+    static bool made = false;
+    if (made)
+        for (const char* table : {"account", "address", "staged", "used_token", "notice",
+                                  "mail_budget", "device", "idp"})
+            statements += std::string("DELETE FROM persona.") + table + ";";
+    server.sql(statements);
+    made = true;
+    ASSERT_TRUE(Store::open(options_));
 }
 
 void StoreTest::TearDown() {
@@ -32,12 +50,23 @@ Store& StoreTest::store() {
     return *store_;
 }
 
-std::vector<Row> StoreTest::look(const std::string& sql, std::vector<Value> values) {
-    if (!look_) {
+std::unique_ptr<Database> StoreTest::openReader() const {
+    if (!mysql()) {
         SqliteSettings settings;
         settings.file = options_.file;
-        look_ = std::move(*SqliteReader::open(settings));
+        return std::move(*SqliteReader::open(settings));
     }
+    MysqlSettings settings;
+    settings.host = options_.host;
+    settings.port = options_.port;
+    settings.name = options_.name;
+    settings.user = options_.user;
+    settings.read_only = true;
+    return std::move(*MysqlDatabase::open(settings));
+}
+
+std::vector<Row> StoreTest::look(const std::string& sql, std::vector<Value> values) {
+    if (!look_) look_ = openReader();
     const auto rows = transact(
         *look_, [&](Connection& c) -> Outcome<std::vector<Row>> { return c.query(sql, values); });
     if (!rows) throw std::runtime_error(rows.error());
@@ -104,7 +133,12 @@ bool StoreTest::known(std::string_view address) {
     return found->has_value();
 }
 
-INSTANTIATE_TEST_SUITE_P(Sqlite, StoreTest, testing::Values(StoreOptions::Driver::Sqlite),
-                         [](const auto&) { return std::string("db"); });
+INSTANTIATE_TEST_SUITE_P(On, StoreTest,
+                         testing::Values(StoreOptions::Driver::Sqlite, StoreOptions::Driver::Mysql),
+                         [](const auto& engine) {
+                             return std::string(engine.param == StoreOptions::Driver::Sqlite
+                                                    ? "Sqlite"
+                                                    : "MariaDb");
+                         });
 
 }  // namespace persona::accounts

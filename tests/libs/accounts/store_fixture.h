@@ -26,6 +26,7 @@ class StoreTest : public testing::TestWithParam<StoreOptions::Driver> {
     void SetUp() override;
     void TearDown() override;
 
+    [[nodiscard]] bool mysql() const { return GetParam() == StoreOptions::Driver::Mysql; }
     /// Options for this test's database.
     [[nodiscard]] StoreOptions options() const { return options_; }
     /// Opened on first use.
@@ -34,6 +35,8 @@ class StoreTest : public testing::TestWithParam<StoreOptions::Driver> {
     const Reader& reader() { return store().reader(); }
     void closeStore() { store_.reset(); }
 
+    /// A read-only database, without operations.
+    [[nodiscard]] std::unique_ptr<Database> openReader() const;
     /// A look at the tables past the operations.
     std::vector<Row> look(const std::string& sql, std::vector<Value> values = {});
     std::int64_t count(const std::string& from_where);
@@ -57,10 +60,14 @@ class StoreTest : public testing::TestWithParam<StoreOptions::Driver> {
     std::string directory_;
 };
 
-/// What the reason of a failed outcome is; "ok" when it did not fail.
+/// What the reason of a failed outcome is; "ok" when it did not fail. That the database could not
+/// is a failure of the test unless it looks at the reason itself.
 template <typename T>
 std::string why(const Outcome<T>& outcome) {
-    return outcome ? "ok" : name(outcome.failure().reason);
+    if (outcome) return "ok";
+    if (outcome.failure().reason == Reason::Unavailable)
+        ADD_FAILURE() << "the database: " << outcome.error();
+    return name(outcome.failure().reason);
 }
 
 }  // namespace persona::accounts

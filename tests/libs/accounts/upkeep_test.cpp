@@ -54,8 +54,9 @@ TEST_P(StoreTest, WithoutRandomnessNothingIsWritten) {
     const auto mine = Store::open(settings);
     ASSERT_TRUE(mine) << mine.error();
     works = false;
-    EXPECT_EQ(why((*mine)->writer()->stageNewAccount(at("a@x.example"), "h", "s", {}, kNow)),
-              "Unavailable");
+    const auto refused = (*mine)->writer()->stageNewAccount(at("a@x.example"), "h", "s", {}, kNow);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.failure().reason, Reason::Unavailable);
     works = true;
     EXPECT_EQ(why((*mine)->writer()->stageNewAccount(at("a@x.example"), "h", "s", {}, kNow)), "ok");
 }

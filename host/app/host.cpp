@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <fstream>
 
+#include "host/app/lockdown.h"
+
 extern char** environ;
 
 namespace persona::host::app {
@@ -297,6 +299,10 @@ std::string Host::start() {
             return error;
     if (auto error = i.engine->start(std::move(services)); !error.empty()) return error;
     i.started = true;
+    if (i.settings.lockdown) {
+        if (auto error = lockDown(); !error.empty()) return error;
+        i.log->write(2, "host", "locked down: no new sockets, programs, or executable memory");
+    }
     const std::lock_guard lock(i.generation_mutex);
     i.published = i.generation;
     return "";

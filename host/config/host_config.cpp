@@ -202,7 +202,8 @@ const std::set<std::string>& topLevelKeys() {
     static const std::set<std::string> kKeys{
         "process",   "state_dir",  "plugin_dir", "loops",    "drain_timeout",    "pid_file",
         "log",       "access_log", "statsd",     "admin",    "test_open_roles",  "common",
-        "executors", "listeners",  "upstreams",  "services", "modules_maturity", "outbound"};
+        "executors", "listeners",  "upstreams",  "services", "modules_maturity", "outbound",
+        "lockdown"};
     return kKeys;
 }
 
@@ -214,6 +215,7 @@ HostConfig readHostConfig(Document& document, const std::string& default_plugin_
     c.plugin_dir = r.text("plugin_dir", default_plugin_dir);
     if (c.plugin_dir.empty()) c.plugin_dir = default_plugin_dir;
     c.pid_file = r.text("pid_file", "");
+    c.lockdown = r.boolean("lockdown", false);
     c.engine.loops = static_cast<std::uint32_t>(r.integer("loops", 0, 0, 256));
     c.engine.drain_timeout = net::milliseconds(r.duration("drain_timeout", 30'000, 0, kDay));
     auto outbound = r.child("outbound");

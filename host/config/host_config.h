@@ -40,6 +40,7 @@ struct HostConfig {
     bool statsd_enabled = false;
     std::string statsd_address, admin_address, lowest_maturity;
     bool test_open_roles = false;
+    bool lockdown = false;  ///< see host/app/lockdown.h
     net::EngineSettings engine;
     InprocUpstreams inproc;
     std::vector<ExecutorSettings> executors;

@@ -66,7 +66,9 @@ std::string KeyRing::load(std::int64_t now_ms) {
             if (!o.is_next && o.until_ms > now_ms && !same(o.key, keys.current))
                 keys.others.push_back(o);
     }
-    current_.store(*current);
+    auto signing = **current;
+    signing.created_ms = keys.created_ms;  // which may be known better from the file
+    current_.store(std::make_shared<const DomainKey>(std::move(signing)));
     return publish(std::move(keys));
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "libs/protocol/key.h"
 
@@ -34,5 +35,16 @@ class KeyStore {
 /// PEM files: `file`, and `file`.next. A rotation is asked for by making the file `file`.rotate,
 /// which whoever may write the directory of the key can do.
 [[nodiscard]] std::unique_ptr<KeyStore> fileKeyStore(std::string file);
+
+struct Pkcs11Options {
+    std::string module;        ///< shared object, such as /usr/lib/softhsm/libsofthsm2.so
+    std::string token;         ///< label of the token
+    std::string label;         ///< of the current key pair; the next one has `label`.next
+    std::string request_file;  ///< making this file asks for a rotation
+};
+/// Keys in a PKCS#11 token; they are made there and never leave it. `pin` is not kept. One at a
+/// time in a process.
+[[nodiscard]] Result<std::unique_ptr<KeyStore>> pkcs11KeyStore(const Pkcs11Options& options,
+                                                               std::string_view pin);
 
 }  // namespace persona::domainkey

@@ -1,8 +1,11 @@
 #include <persona/sdk/service.hpp>
 
+#include <openssl/crypto.h>
+
 #include <atomic>
 #include <optional>
 
+#include "libs/domainkey/files.h"
 #include "libs/domainkey/key_ring.h"
 #include "libs/wsapi/bind.h"
 #include "libs/wsapi/form.h"
@@ -30,6 +33,17 @@ class Keysigner final : public sdk::Service {
                         "how long the next key is published before it signs: as long as anyone "
                         "keeps our support document",
                         0, 0, 7 * 86'400'000LL),
+            sdk::option("domain_key.pkcs11.module", PSN_OPT_STRING, "",
+                        "PKCS#11 module: the key is in a token, and domain_key.file only names "
+                        "the request for a rotation"),
+            sdk::option("domain_key.pkcs11.token", PSN_OPT_STRING, "persona", "label of the token"),
+            sdk::option("domain_key.pkcs11.label", PSN_OPT_STRING, "domain-key",
+                        "label of the key pair in it; made on first start"),
+            sdk::option("domain_key.pkcs11.pin_file", PSN_OPT_STRING, "",
+                        "file with the PIN, mode 0600"),
+            sdk::option("domain_key.pkcs11.pin", PSN_OPT_STRING, "",
+                        "the PIN itself, for the environment: PERSONA_DOMAIN_KEY__PKCS11__PIN",
+                        PSN_OPT_SECRET),
             sdk::option("secrets.roles", PSN_OPT_STRING, "var/secrets/roles",
                         "file of the secret by which roles know each other; made on first start"),
             sdk::option("test_open_roles", PSN_OPT_BOOL, "false",
@@ -87,8 +101,7 @@ class Keysigner final : public sdk::Service {
         ring.lead_ms = config.num("domain_key.rotation_lead");
         // Longer than any certificate lives, for clocks that are slow.
         ring.keep_ms = options_.certificate_validity_ms + 3'600'000;
-        auto opened = domainkey::KeyRing::open(
-            domainkey::fileKeyStore(config.str("domain_key.file")), ring, host.wallMs());
+        auto opened = domainkey::KeyRing::open(keyStore(), ring, host.wallMs());
         if (!opened) throw std::runtime_error(opened.error());
         ring_ = std::move(*opened);
         std::uint64_t id = 0;
@@ -102,6 +115,26 @@ class Keysigner final : public sdk::Service {
     }
 
   private:
+    [[nodiscard]] std::unique_ptr<domainkey::KeyStore> keyStore() const {
+        const auto file = config.str("domain_key.file");
+        const auto module = config.str("domain_key.pkcs11.module");
+        if (module.empty()) return domainkey::fileKeyStore(file);
+        auto pin = config.str("domain_key.pkcs11.pin");
+        if (const auto pin_file = config.str("domain_key.pkcs11.pin_file"); !pin_file.empty()) {
+            auto text = domainkey::readSecretFile(pin_file);
+            if (!text) throw std::runtime_error("domain_key.pkcs11.pin_file: " + text.error());
+            pin = text->substr(0, text->find_first_of("\r\n"));
+            OPENSSL_cleanse(text->data(), text->size());
+        }
+        auto store =
+            domainkey::pkcs11KeyStore({module, config.str("domain_key.pkcs11.token"),
+                                       config.str("domain_key.pkcs11.label"), file + ".rotate"},
+                                      pin);
+        OPENSSL_cleanse(pin.data(), pin.size());
+        if (!store) throw std::runtime_error(store.error());
+        return std::move(*store);
+    }
+
     /// [control] Making a key takes long, so the step itself is done on the executor.
     void advance() {
         if (advancing_.exchange(true)) return;

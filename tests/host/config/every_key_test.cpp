@@ -19,6 +19,7 @@ process: local
 state_dir: var
 plugin_dir: /plugins
 pid_file: var/pid
+lockdown: true
 loops: 2
 drain_timeout: 30s
 log: {level: info, file: var/log, format: json}

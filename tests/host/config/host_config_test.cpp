@@ -49,6 +49,7 @@ INSTANTIATE_TEST_SUITE_P(
             "c.yaml:5:16: ", "a duration such as 30s"},
         Bad{"durationUnit", "drain_timeout: 30parsecs\n",
             "c.yaml:5:16: ", "a duration such as 30s"},
+        Bad{"lockdown", "lockdown: all\n", "c.yaml:", "expected true or false"},
         Bad{"boolean", "test_open_roles: yes please\n", "c.yaml:5:18: ", "expected true or false"},
         Bad{"listForText", "state_dir: [a]\n", "c.yaml:5:12: ", "got a list"},
         Bad{"textForMap", "log: loud\n", "c.yaml:5:6: ", "log"},

@@ -113,4 +113,11 @@ std::string randomOctets(std::size_t n) {
     return out;
 }
 
+std::string encodeBase64(std::string_view text) {
+    std::string out((text.size() + 2) / 3 * 4 + 1, '\0');
+    out.resize(static_cast<std::size_t>(
+        EVP_EncodeBlock(octets(out), octets(text), static_cast<int>(text.size()))));
+    return out;
+}
+
 }  // namespace persona::wsapi

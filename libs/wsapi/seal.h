@@ -27,5 +27,7 @@ struct Sealed {
 [[nodiscard]] std::optional<std::string> open(std::string_view key, const Sealed& sealed,
                                               std::string_view bound);
 [[nodiscard]] std::string randomOctets(std::size_t n);
+/// Standard alphabet, padded.
+[[nodiscard]] std::string encodeBase64(std::string_view octets);
 
 }  // namespace persona::wsapi

@@ -184,18 +184,21 @@ void SessionCookies::signIn(Session& s, const SignIn& how, std::string_view user
     // Never lowered: who has shown the password stays at that level.
     if (s.userid == how.userid && s.level == Level::Password && how.level == Level::Assertion)
         return;
-    if (how.renew) {
-        const bool phone = isFirefoxOs(user_agent);
-        s.ephemeral = how.ephemeral && !phone;
-        s.created_ms = now_ms;
-        s.duration_ms = phone         ? kTenYears
-                        : s.ephemeral ? options_.ephemeral_session_duration_ms
-                                      : options_.authentication_duration_ms;
-    }
+    if (how.renew) renew(s, how.ephemeral, user_agent, now_ms);
     s.userid = how.userid;
     s.level = how.level;
     s.epoch = how.epoch;
     s.csrf = protocol::encodeBase64Url(randomOctets(18));
+}
+
+void SessionCookies::renew(Session& s, bool ephemeral, std::string_view user_agent,
+                           std::int64_t now_ms) const {
+    const bool phone = isFirefoxOs(user_agent);
+    s.ephemeral = ephemeral && !phone;
+    s.created_ms = now_ms;
+    s.duration_ms = phone         ? kTenYears
+                    : s.ephemeral ? options_.ephemeral_session_duration_ms
+                                  : options_.authentication_duration_ms;
 }
 
 void SessionCookies::signOut(Session& s, std::int64_t now_ms) const {

@@ -65,6 +65,9 @@ class SessionCookies {
     };
     void signIn(Session& session, const SignIn& how, std::string_view user_agent,
                 std::int64_t now_ms) const;
+    /// Starts the session's duration anew.
+    void renew(Session& session, bool ephemeral, std::string_view user_agent,
+               std::int64_t now_ms) const;
     /// Forgets all but the CSRF token.
     void signOut(Session& session, std::int64_t now_ms) const;
     /// A session of which nothing is left, the token included (wsapi.md 3.1 step 4).

@@ -1,0 +1,76 @@
+#include "libs/protocol/names.h"
+#include "plugins/browserid/reads.h"
+
+/// have_email, address_info, discovery (wsapi.md 4.1, 4.5).
+namespace persona::browserid {
+
+namespace {
+
+using protocol::Json;
+using wsapi::Call;
+using wsapi::Step;
+
+Step haveEmail(const Reads& r, Call& call) {
+    const auto address = accounts::Address::parse(call.text("email"));
+    if (!address) return wsapi::failure("email: ValidatorError: Invalid email", 400);
+    const auto info = r.reader.emailInfo(*address);
+    if (!info) return wsapi::databaseDown();
+    return wsapi::jsonAnswer(Json::object().add("email_known", info->has_value()));
+}
+
+Step addressInfo(const Reads& r, Call& call) {
+    const auto address = accounts::Address::parse(call.text("email"));
+    if (!address) return wsapi::failure("email: ValidatorError: Invalid email", 400);
+    const std::string domain(address->domain());
+    wsapi::AddressQuestion q;
+    q.forced_issuer = call.text("issuer");
+    if (q.forced_issuer == "default") q.forced_issuer.clear();
+    q.own_host = r.settings.own_host;
+    q.now_ms = call.now_ms;
+    q.grace_ms = r.settings.grace_ms;
+    const auto info = r.reader.emailInfo(*address);
+    if (!info) return wsapi::databaseDown();
+    if (*info)
+        q.known = {(*info)->has_password, (*info)->type == accounts::AddressType::Primary,
+                   (*info)->verified, (*info)->address};
+    if (q.forced_issuer.empty()) {
+        const auto seen = r.reader.idpLastSeen(domain);
+        if (!seen) return wsapi::databaseDown();
+        q.idp_last_seen_ms = *seen;
+        const auto provider = r.provider(domain);
+        if (provider == nullptr) return wsapi::busy();
+        q.support = wsapi::supportOf(*provider);
+        q.authentication = provider->authentication;
+        q.provisioning = provider->provisioning;
+        q.issuer = provider->authority;
+    }
+    const auto answer = wsapi::addressInfo(q);
+    if (answer.forget_idp) r.writeLater(call, "forget_idp", Json::object().add("domain", domain));
+    return wsapi::jsonAnswer(answer.response);
+}
+
+/// What a site's tools ask for: the provider of a domain, or this service where there is none.
+Step discovery(const Reads& r, Call& call) {
+    const auto domain = protocol::toLower(call.text("domain"));
+    const auto provider = r.provider(domain);
+    if (provider == nullptr) return wsapi::busy();
+    const bool primary = provider->type == protocol::Discovered::Type::Primary;
+    const auto own_keys = r.domain_keys.keys();
+    const auto& key = primary ? provider->keys.front() : own_keys->current;
+    const auto own = r.settings.public_url;
+    return wsapi::jsonAnswer(
+        Json::object()
+            .add("public-key", *Json::parse(key.canonical()))
+            .add("authentication", primary ? provider->authentication : own + "/auth#NATIVE")
+            .add("provisioning", primary ? provider->provisioning : own + "/provision"));
+}
+
+}  // namespace
+
+void addLookupCalls(wsapi::Api& api, const Reads& r) {
+    api.on("have_email", [&r](Call& c) { return haveEmail(r, c); });
+    api.on("address_info", [&r](Call& c) { return addressInfo(r, c); });
+    api.on("discovery", [&r](Call& c) { return discovery(r, c); });
+}
+
+}  // namespace persona::browserid

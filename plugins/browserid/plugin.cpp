@@ -1,0 +1,172 @@
+#include <persona/sdk/service.hpp>
+
+#include <list>
+
+#include "libs/domainkey/public_keys.h"
+#include "libs/wsapi/role_parts.h"
+#include "plugins/browserid/reads.h"
+
+/// The role that answers what can be read, signs people in and fetches their certificates
+/// (wsapi.md 4). It cannot write to the database: what must be written goes to dbwriter.
+namespace persona::browserid {
+
+namespace {
+
+const std::vector<wsapi::OptionRow>& ownOptions() {
+    using enum wsapi::OptionRow::Kind;
+    static const std::vector<wsapi::OptionRow> kRows{
+        {"upstreams.dbwriter", Text, "dbwriter", "upstream of the role that writes"},
+        {"upstreams.keysigner", Text, "keysigner", "upstream of the role that signs"},
+        {"executors.browserid", Text, "api", "executor of the work that reads"},
+        {"executors.passwords", Text, "passwords", "executor of password hashing"},
+        {"extension_algorithms", List, "", "of ES256 and Ed25519: families beyond RS and DS"},
+        {"code_version", Text, "", "told by session_context when set"},
+        {"kpi.sample_rate", Text, "0", "share of dialogs that report measurements, 0 to 1"}};
+    return kRows;
+}
+
+}  // namespace
+
+class Browserid final : public sdk::Service {
+  public:
+    static std::vector<psn_option> options() {
+        return wsapi::optionTable<psn_option>(ownOptions(), sdk::option);
+    }
+
+    Browserid(const psn_host* h, const psn_config* c)
+        : Service(h, c),
+          settings_(wsapi::readSettings(config)),
+          executors_{config.str("executors.browserid"), config.str("executors.passwords")},
+          events_([this](wsapi::Events::Level level, std::string_view line) {
+              host.log(level == wsapi::Events::Level::Alert  ? PSN_LOG_ERROR
+                       : level == wsapi::Events::Level::Warn ? PSN_LOG_WARN
+                                                             : PSN_LOG_INFO,
+                       line);
+          }),
+          compare_time_(host.timing("bcrypt.compare_time")) {
+        if (!settings_.disable_primary_support)
+            throw std::runtime_error(
+                "disable_primary_support: false is not supported by this build yet");
+        settings_.database.read_only = true;
+        domain_keys_ = std::make_unique<domainkey::PublicFile>(settings_.public_key_file);
+        for (const auto& e : wsapi::endpoints()) {
+            if (!wsapi::servedBy(e, false)) continue;
+            paths_.push_back("/wsapi/" + std::string(e.name));
+            const auto counted = host.counter("wsapi." + std::string(e.name));
+            RouteOptions o;
+            o.body = PSN_BODY_BUFFER;
+            o.max_body = 10'240;
+            route(e.method, paths_.back(), e.name, o, [this, &e, counted](const sdk::Stream& s) {
+                counted.add();
+                wsapi::serve(*api_, host, executors_, s, e.name);
+            });
+        }
+        RouteOptions others;
+        others.match = PSN_MATCH_PREFIX;
+        route("", "/wsapi", "no_such_api", others,
+              [](const sdk::Stream& s) { wsapi::send(s, wsapi::refusal(400, "no such api")); });
+    }
+
+    void activate() override {
+        wsapi::requireExecutors(host, executors_);
+        parts_ = std::make_unique<wsapi::RoleParts>(
+            settings_, "browserid", wsapi::transportOver<sdk::ClientRequest>(host, 10'000),
+            [this] { return host.wallMs(); });
+        store_ = wsapi::orThrow(accounts::Store::open(settings_.database));
+        (void)wsapi::orThrow(domain_keys_->refresh());
+        std::uint64_t timer = 0;
+        if (host.timers().start(
+                host.raw(), 1'000, 1'000,
+                [](void* self) { static_cast<Browserid*>(self)->refreshDomainKeys(); }, this,
+                &timer) != PSN_OK)
+            throw std::runtime_error("no timer to be had for the domain's public keys");
+        build();
+    }
+
+    void deactivate() override {
+        api_.reset();
+        reads_.reset();
+        store_.reset();
+        parts_.reset();
+    }
+
+    std::string health(bool) override {
+        const auto pong = store_->reader().ping();
+        return pong ? "" : "database: " + pong.error();
+    }
+
+  private:
+    void build() {
+        std::vector<std::string> algorithms;
+        for (const auto& [k, v] : config.items("extension_algorithms"))
+            if (v == "ES256") algorithms.push_back(v);
+        algorithms.emplace_back("RS256");
+        static const auto kNobody = std::make_shared<const protocol::Discovered>();
+        reads_ = std::make_unique<Reads>(
+            Reads{settings_,
+                  store_->reader(),
+                  parts_->hasher,
+                  parts_->sessions,
+                  parts_->devices,
+                  parts_->roles,
+                  [](const std::string&) { return kNobody; },
+                  *domain_keys_,
+                  events_,
+                  [this](double ms) { compare_time_.observe(ms); },
+                  std::move(algorithms),
+                  config.str("upstreams.dbwriter"),
+                  config.str("upstreams.keysigner"),
+                  config.str("code_version"),
+                  std::stod(config.str("kpi.sample_rate")),
+                  {},
+                  verify_,
+                  [this](const std::string& op, const protocol::Json& args) { later(op, args); }});
+        api_ = std::make_unique<wsapi::Api>(wsapi::Api::Options{
+            false, &parts_->sessions, &parts_->checker, settings_.open_roles,
+            [this](std::int64_t userid) -> Result<std::optional<std::int64_t>> {
+                const auto epoch = store_->reader().sessionEpoch(userid);
+                if (!epoch) return Error{epoch.error()};
+                return *epoch;
+            },
+            [this] { return host.wallMs(); },
+            [this](std::string_view op, std::string_view why) {
+                host.warn("call " + std::string(op) + " refused: " + std::string(why));
+            }});
+        addSessionCalls(*api_, *reads_);
+        addLookupCalls(*api_, *reads_);
+        addStatusCalls(*api_, *reads_);
+        addSignInCalls(*api_, *reads_);
+        addCertificateCalls(*api_, *reads_);
+    }
+
+    /// Calls to dbwriter that nobody waits for.
+    void later(const std::string& op, const protocol::Json& args) {
+        const auto rc = host.submit(executors_.work, [this, op, args](bool) {
+            if (!reads_->write(op, args).succeeded()) host.warn("call " + op + " failed");
+        });
+        if (rc != PSN_OK) host.warn("call " + op + " dropped: executor queue is full");
+    }
+
+    /// [control] Keys change at a rotation; a file that cannot be read leaves those that were.
+    void refreshDomainKeys() {
+        if (const auto read = domain_keys_->refresh(); !read) host.error(read.error());
+    }
+
+    wsapi::Settings settings_;
+    const wsapi::Executors executors_;
+    wsapi::Events events_;
+    sdk::Metric compare_time_;
+    std::list<std::string> paths_;
+    protocol::VerifyOptions verify_;
+    std::unique_ptr<domainkey::PublicFile> domain_keys_;
+    std::unique_ptr<wsapi::RoleParts> parts_;
+    std::unique_ptr<accounts::Store> store_;
+    std::unique_ptr<Reads> reads_;
+    std::unique_ptr<wsapi::Api> api_;
+};
+
+}  // namespace persona::browserid
+
+PSN_SERVICE_PLUGIN(
+    persona::browserid::Browserid,
+    R"({"id":"browserid","version":"0.1.0","vendor":"Persona","maturity":"beta","kinds":["http-service"],"sdk":"1.0"})")

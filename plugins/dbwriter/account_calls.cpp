@@ -1,0 +1,84 @@
+#include "plugins/dbwriter/steps.h"
+
+/// update_password, remove_email, account_cancel (wsapi.md 4.3, 4.4).
+namespace persona::dbwriter {
+
+namespace {
+
+using accounts::Address;
+using accounts::Reason;
+using wsapi::Call;
+using wsapi::Events;
+using wsapi::Step;
+
+wsapi::Answer busyJson() {
+    auto a = wsapi::failure("server is too busy", 503);
+    a.retry_after = "2";
+    return a;
+}
+
+/// The same password again renews its hash alone; another one ends the other sessions. Tries at the
+/// old one are counted as those of a sign-in are (W3).
+Step updatePassword(const Writes& w, Call& call) {
+    auto old_pass = std::make_shared<Secret>(call.text("oldpass"));
+    auto new_pass = std::make_shared<Secret>(call.text("newpass"));
+    return wsapi::onPasswords(
+        [&w, old_pass, new_pass](Call& c) -> Step {
+            const auto user = c.session.userid;
+            const auto check = checkAccountPassword(w, c, user, old_pass->text());
+            if (check.failure) return answerTo(*check.failure);
+            if (!check.right) return wsapi::failure();
+            const auto hash = w.hasher.hash(new_pass->text());
+            if (!hash) {
+                w.events.security(Events::Level::Alert, "BCRYPT_ERROR", "Error bcrypting password");
+                return wsapi::failure();
+            }
+            const auto epoch = w.writer.updatePassword(
+                user, check.hash, *hash, old_pass->text() != new_pass->text(), c.now_ms);
+            if (!epoch) return answerTo(epoch.failure());
+            signIn(w, c, user, *epoch, false);
+            w.events.security(Events::Level::Warn, "AUTH_UPDATE", "Updated password for user");
+            return wsapi::success();
+        },
+        busyJson());
+}
+
+Step removeEmail(const Writes& w, Call& call) {
+    const auto address = Address::parse(call.text("email"));
+    if (!address) return badAddress();
+    const auto gone = w.writer.removeEmail(call.session.userid, *address, call.now_ms);
+    if (!gone) {
+        if (gone.failure().reason == Reason::Unavailable) {
+            w.events.security(Events::Level::Alert, "REMOVE_EMAIL", "Error removing email");
+            return wsapi::databaseDown();
+        }
+        return wsapi::refusal(
+            400, "authenticated user doesn't have permission to remove specified email " +
+                     call.text("email"));
+    }
+    w.events.security(Events::Level::Info, "REMOVE_EMAIL", "Removed user email");
+    // The last address took the account with it (W13).
+    if (*gone) w.sessions.signOut(call.session, call.now_ms);
+    return wsapi::success();
+}
+
+Step accountCancel(const Writes& w, Call& call) {
+    const auto gone = w.writer.cancelAccount(call.session.userid);
+    if (!gone && gone.failure().reason != Reason::NotFound) {
+        w.events.security(Events::Level::Alert, "ACCOUNT_CANCEL", "Error canceling account");
+        return answerTo(gone.failure());
+    }
+    w.events.security(Events::Level::Warn, "ACCOUNT_CANCEL", "Canceled user account");
+    w.sessions.signOut(call.session, call.now_ms);
+    return wsapi::success();
+}
+
+}  // namespace
+
+void addAccountCalls(wsapi::Api& api, const Writes& w) {
+    api.on("update_password", [&w](Call& c) { return updatePassword(w, c); });
+    api.on("remove_email", [&w](Call& c) { return removeEmail(w, c); });
+    api.on("account_cancel", [&w](Call& c) { return accountCancel(w, c); });
+}
+
+}  // namespace persona::dbwriter

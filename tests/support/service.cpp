@@ -1,0 +1,286 @@
+#include "tests/support/service.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <openssl/evp.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "libs/wsapi/session.h"
+
+namespace persona::testing {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+std::string readFile(const std::string& name) {
+    std::ifstream in(name);
+    std::stringstream text;
+    text << in.rdbuf();
+    return text.str();
+}
+
+const std::vector<std::string> kRoles{"keysigner", "dbwriter", "browserid",
+                                      "verifier",  "static",   "router"};
+
+/// Undoes the soft line breaks and escapes of quoted-printable.
+std::string unquote(const std::string& text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '=' || i + 2 >= text.size()) {
+            out.push_back(text[i]);
+        } else if (text[i + 1] == '\r' || text[i + 1] == '\n') {
+            i += text[i + 1] == '\r' ? 2 : 1;
+        } else if (std::isxdigit(static_cast<unsigned char>(text[i + 1])) != 0 &&
+                   std::isxdigit(static_cast<unsigned char>(text[i + 2])) != 0) {
+            out.push_back(static_cast<char>(std::stoi(text.substr(i + 1, 2), nullptr, 16)));
+            i += 2;
+        } else {
+            out.push_back('=');
+        }
+    }
+    return out;
+}
+
+}  // namespace
+
+unsigned short freePort() {
+    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in a{};
+    a.sin_family = AF_INET;
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof a;
+    if (::bind(fd, reinterpret_cast<sockaddr*>(&a), size) != 0 ||
+        ::getsockname(fd, reinterpret_cast<sockaddr*>(&a), &size) != 0)
+        std::abort();
+    ::close(fd);
+    return ntohs(a.sin_port);
+}
+
+Service::Service(ServiceOptions options) : options_(std::move(options)) {
+    char pattern[] = "/tmp/persona-service-XXXXXX";
+    dir_ = ::mkdtemp(pattern);
+    for (const auto& role : kRoles) ports_[role] = freePort();
+    writeConfiguration();
+}
+
+Service::~Service() {
+    const auto running = running_;
+    for (const auto& [name, pid] : running) kill(name);
+    if (::testing::Test::HasFailure()) std::fprintf(stderr, "%s\n", log().c_str());
+    std::filesystem::remove_all(dir_);
+}
+
+void Service::write(const std::string& process, const std::string& yaml) const {
+    std::ofstream(dir_ + "/" + process + ".yaml") << yaml;
+}
+
+void Service::writeConfiguration() const {
+    const std::vector<std::string> own{
+        "public_url: " + url(),
+        "extension_algorithms: [ES256, Ed25519]",
+        "domain_key: {public_file: " + dir_ + "/domain.json}",
+        "secrets: {roles: " + dir_ + "/s/roles, cookie: " + dir_ + "/s/cookie, passwords: " + dir_ +
+            "/s/passwords}",
+        "database: {driver: sqlite, file: " + database() + "}",
+        "bcrypt_work_factor: 4",
+        "min_time_between_emails: 0ms",
+        "mail: {transport: file, directory: " + dir_ + "/mail, daily_cap: 0}"};
+    const auto key = [](const std::string& line) { return line.substr(0, line.find(':')); };
+    // Keys that only some roles have are refused elsewhere, so every process gets those it knows.
+    const auto common = [&](const std::string& process) {
+        std::string out = "common:\n";
+        auto lines = options_.common;
+        for (const auto& line : own)
+            if (std::none_of(lines.begin(), lines.end(),
+                             [&](const auto& l) { return key(l) == key(line); }))
+                lines.push_back(line);
+        for (const auto& line : lines) {
+            const auto k = key(line);
+            const bool everywhere = k == "public_url";
+            const bool keys = k == "extension_algorithms" || k == "domain_key";
+            const bool roles =
+                process == "local" || process == "dbwriter" || process == "browserid";
+            const bool dbwriter_only = k == "min_time_between_emails" || k == "mail" ||
+                                       k == "staged_lifetime" || k == "reset_lifetime" ||
+                                       k == "supported_languages" || k == "default_lang";
+            if (everywhere || process == "local" || (roles && !dbwriter_only) ||
+                (process == "dbwriter" && dbwriter_only) ||
+                (keys && (process == "keysigner" || process == "verifier" ||
+                          (process == "static" && k == "domain_key"))))
+                out += "  " + line + "\n";
+            else if (process == "keysigner" && k == "secrets")
+                out += "  secrets: {roles: " + dir_ + "/s/roles}\n";
+        }
+        return out;
+    };
+    const std::string executors =
+        "executors:\n  default: {threads: 2, queue: 256, deadline: 10s}\n"
+        "  api: {threads: 4, queue: 256, deadline: 10s}\n"
+        "  writes: {threads: 4, queue: 256, deadline: 10s}\n"
+        "  passwords: " +
+        options_.executors_passwords + "\n";
+    const auto head = [&](const std::string& process) {
+        return "process: " + process + "\nstate_dir: " + dir_ + "/state-" + process +
+               "\nloops: 2\ndrain_timeout: 5s\n" + common(process);
+    };
+    const auto listener = [&](const std::string& role) {
+        return "  - {name: " + role + ", address: \"127.0.0.1:" + std::to_string(port(role)) +
+               "\", service: " + role +
+               (role == "router" ? "" : ", trusted_proxies: [127.0.0.1/32]") + "}\n";
+    };
+    const auto service = [&](const std::string& role) {
+        std::string out = "  - id: " + role + "\n    module: " + role + ".so\n";
+        if (role == "keysigner")
+            out += "    config: {domain_key: {file: " + dir_ + "/domain.pem}}\n";
+        if (role == "router")
+            out +=
+                "    depends_on: [browserid, static]\n    filters: [{id: access-log, builtin: "
+                "access-log}, {id: statsd, builtin: statsd}]\n";
+        return out;
+    };
+    const auto upstream = [&](const std::string& role) {
+        return "  - {name: " + role +
+               (options_.shape == Shape::OneProcess
+                    ? ", address: \"inproc:" + role + "\"}\n"
+                    : ", addresses: [\"http://127.0.0.1:" + std::to_string(port(role)) + "\"]}\n");
+    };
+    if (options_.shape == Shape::OneProcess) {
+        std::string yaml = head("local") + "access_log: {file: " + dir_ + "/access.log}\n" +
+                           executors + "listeners:\n";
+        for (const auto& role : kRoles) yaml += listener(role);
+        yaml += "upstreams:\n";
+        for (const auto& role : kRoles)
+            if (role != "router") yaml += upstream(role);
+        yaml += "services:\n";
+        for (const auto& role : kRoles) yaml += service(role);
+        return write("local", yaml);
+    }
+    for (const auto& role : kRoles) {
+        std::string yaml = head(role) + executors + "listeners:\n" + listener(role);
+        if (role == "router") {
+            yaml += "access_log: {file: " + dir_ + "/access.log}\nupstreams:\n";
+            for (const auto* other : {"browserid", "dbwriter", "verifier", "static"})
+                yaml += upstream(other);
+        }
+        if (role == "browserid")
+            yaml += "upstreams:\n" + upstream("dbwriter") + upstream("keysigner");
+        write(role, yaml + "services:\n" + service(role));
+    }
+}
+
+void Service::start() {
+    const auto processes =
+        options_.shape == Shape::OneProcess ? std::vector<std::string>{"local"} : kRoles;
+    for (const auto& process : processes) {
+        if (running_.contains(process)) continue;
+        const auto config = dir_ + "/" + process + ".yaml", log = dir_ + "/" + process + ".log";
+        std::filesystem::remove(log);
+        const pid_t pid = ::fork();
+        if (pid == 0) {
+            if (::freopen(log.c_str(), "w", stderr) == nullptr) ::_exit(126);
+            // What the caller's environment sets would override the test's configuration.
+            std::vector<std::string> ours;
+            for (char** e = environ; *e != nullptr; ++e)
+                if (std::string_view(*e).starts_with("PERSONA_"))
+                    ours.emplace_back(*e, std::string_view(*e).find('='));
+            for (const auto& name : ours) ::unsetenv(name.c_str());
+            const std::string program = std::string(PERSONA_BUILD_DIR) + "/bin/persona-host";
+            ::execl(program.c_str(), program.c_str(), "run", config.c_str(), nullptr);
+            ::_exit(127);
+        }
+        running_[process] = pid;
+        bool ready = false;
+        for (int i = 0; i < 1'200 && !ready; ++i) {
+            ready = readFile(log).find("ready:") != std::string::npos;
+            if (!ready) std::this_thread::sleep_for(milliseconds(25));
+            if (!ready && ::waitpid(pid, nullptr, WNOHANG) == pid) {
+                running_.erase(process);
+                break;
+            }
+        }
+        ASSERT_TRUE(ready) << process << " did not start: " << readFile(log);
+    }
+}
+
+void Service::signal(const std::string& process, int number) const {
+    ::kill(running_.at(process), number);
+}
+
+void Service::kill(const std::string& process) {
+    const auto at = running_.find(process);
+    if (at == running_.end()) return;
+    ::kill(at->second, SIGCONT);
+    ::kill(at->second, SIGKILL);
+    ::waitpid(at->second, nullptr, 0);
+    running_.erase(at);
+}
+
+int Service::stop(const std::string& process) {
+    const auto pid = running_.at(process);
+    ::kill(pid, SIGTERM);
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    running_.erase(process);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+std::string Service::cookieName() const {
+    return wsapi::SessionCookies({url(), {std::string(32, 'x')}}).name();
+}
+
+std::string Service::log() const {
+    std::string out;
+    for (const auto& entry : std::filesystem::directory_iterator(dir_))
+        if (entry.path().extension() == ".log")
+            out += "== " + entry.path().filename().string() + "\n" + readFile(entry.path());
+    return out;
+}
+
+std::vector<std::string> Service::mails(const std::string& to) const {
+    std::error_code none;
+    std::vector<std::filesystem::directory_entry> files;
+    for (const auto& e : std::filesystem::directory_iterator(dir_ + "/mail", none))
+        if (e.path().extension() == ".eml") files.push_back(e);
+    std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) {
+        const auto x = a.last_write_time(), y = b.last_write_time();
+        return x != y ? x < y : a.path() < b.path();
+    });
+    std::vector<std::string> out;
+    for (const auto& f : files) {
+        auto text = readFile(f.path());
+        if (text.find("To: " + to) != std::string::npos ||
+            text.find("To: <" + to + ">") != std::string::npos)
+            out.push_back(std::move(text));
+    }
+    return out;
+}
+
+std::string Service::token(const std::string& to, std::size_t count) const {
+    for (int i = 0; i < 400; ++i) {
+        const auto all = mails(to);
+        if (all.size() >= count) {
+            const auto text = unquote(all.back());
+            const auto at = text.find("?token=");
+            if (at == std::string::npos) break;
+            const auto end = text.find_first_not_of(
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", at + 7);
+            return text.substr(at + 7, end - at - 7);
+        }
+        std::this_thread::sleep_for(milliseconds(25));
+    }
+    ADD_FAILURE() << "no mail number " << count << " with a token to " << to;
+    return "";
+}
+
+}  // namespace persona::testing

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/types.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "libs/protocol/json.h"
+
+/// The real program with the roles that ship, for tests over HTTP: in one process, or one process
+/// for each role. Everything is in a folder of its own and on free ports; what was started is
+/// ended.
+namespace persona::testing {
+
+enum class Shape { OneProcess, Split };
+enum class Database { Sqlite, Mysql };
+
+struct ServiceOptions {
+    Shape shape = Shape::OneProcess;
+    Database database = Database::Sqlite;
+    /// More lines of YAML under `common:`, such as "legacy_reasons: true". A later line of the same
+    /// name wins over the fixture's own.
+    std::vector<std::string> common;
+    std::string executors_passwords = "{threads: 2, queue: 64, deadline: 10s}";
+};
+
+class Service {
+  public:
+    explicit Service(ServiceOptions options = {});
+    ~Service();
+    Service(const Service&) = delete;
+    Service& operator=(const Service&) = delete;
+
+    /// Starts what does not run and waits until it answers; a failed assertion names the log.
+    void start();
+    /// One role of the split shape, or "local"; SIGKILL, or SIGTERM and its exit status.
+    void kill(const std::string& process);
+    int stop(const std::string& process);
+    void signal(const std::string& process, int number) const;
+
+    [[nodiscard]] std::string url() const {
+        return "http://127.0.0.1:" + std::to_string(port("router"));
+    }
+    /// Port on which a role listens by itself: "router", "dbwriter", "browserid", "keysigner", ...
+    [[nodiscard]] unsigned short port(const std::string& role) const { return ports_.at(role); }
+    [[nodiscard]] const std::string& dir() const { return dir_; }
+    [[nodiscard]] std::string cookieName() const;
+    [[nodiscard]] std::string log() const;  ///< of all processes
+    [[nodiscard]] std::string database() const { return dir_ + "/persona.db"; }
+
+    /// Mails so far to that address, oldest first, whole.
+    [[nodiscard]] std::vector<std::string> mails(const std::string& to) const;
+    /// Token of the newest mail to that address, once there are `count`; waits at most 10 s.
+    [[nodiscard]] std::string token(const std::string& to, std::size_t count = 1) const;
+
+  private:
+    void write(const std::string& process, const std::string& yaml) const;
+    void writeConfiguration() const;
+    ServiceOptions options_;
+    std::string dir_;
+    std::map<std::string, unsigned short> ports_;
+    std::map<std::string, pid_t> running_;
+};
+
+struct Response {
+    unsigned status = 0;
+    std::multimap<std::string, std::string> headers;  ///< names in lower case
+    std::string body;
+    [[nodiscard]] std::string header(const std::string& name) const;
+    [[nodiscard]] std::optional<protocol::Json> json() const { return protocol::Json::parse(body); }
+    /// "200 {...}": what most assertions compare.
+    [[nodiscard]] std::string text() const { return std::to_string(status) + " " + body; }
+};
+
+/// A user agent: keeps cookies, knows its CSRF token.
+class Browser {
+  public:
+    explicit Browser(unsigned short port) : port_(port) {}
+    Response get(const std::string& target);
+    /// POST /wsapi/<call> with the members of `json` and the CSRF token, which it asks for when it
+    /// has none, and anew after each sign-in.
+    Response post(const std::string& call, const std::string& json = "{}");
+    /// As it is written here, nothing added but cookies.
+    Response send(const std::string& method, const std::string& target,
+                  const std::string& body = "",
+                  std::vector<std::pair<std::string, std::string>> fields = {});
+    protocol::Json context();
+    std::map<std::string, std::string> cookies;
+    std::vector<std::pair<std::string, std::string>> fields;  ///< sent with every request
+    bool saw_cookie = false;                                  ///< the last answer set one
+
+  private:
+    unsigned short port_;
+    std::string csrf_;
+};
+
+[[nodiscard]] unsigned short freePort();
+
+}  // namespace persona::testing

@@ -38,8 +38,9 @@ Exit codes: 0 done; 1 refused, with the reason; 64 usage; 69 no answer; 74 files
 Poco::Util::OptionSet optionSet() {
     Poco::Util::OptionSet out;
     const auto value = [&](const char* name, const char* text, const char* argument) {
-        out.addOption(Option(name, "", text, false).argument(argument));
+        out.addOption(Option(name, "", text, false).argument(argument).repeatable(true));
     };
+    // Given twice, the last one counts.
     value("url", "origin of the service (http://127.0.0.1:10002)", "URL");
     value("mail-dir", "where the service's file transport writes (var/mail)", "DIRECTORY");
     value("state", "file for cookies, key and certificate ($HOME/.persona-cli.json)", "FILE");

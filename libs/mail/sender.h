@@ -29,7 +29,8 @@ class Sender {
     [[nodiscard]] virtual Result<std::string> send(const Message& message) = 0;
     [[nodiscard]] virtual Counts counts() const = 0;
     /// Stops delivering: the message that is being sent gets `grace` to end, the rest stays in the
-    /// queue for the next start. send() fails afterwards. Called by the destructor too.
+    /// queue for the next start. send() fails afterwards. Called by the destructor too. A look-up
+    /// of the server's name and a TLS handshake that are under way are waited for.
     virtual void stop(std::chrono::milliseconds grace) = 0;
 };
 
@@ -63,10 +64,10 @@ struct SmtpOptions {
     std::string helo;             ///< name in EHLO; empty: the host of public_url
     std::size_t connections = 2;  ///< at most; opened when there is work
     std::size_t messages_per_connection = 100;
-    std::chrono::milliseconds connect_timeout{10'000};
-    std::chrono::milliseconds reply_timeout{60'000};  ///< for each reply as a whole
-    std::chrono::milliseconds idle_timeout{10'000};   ///< an unused connection is closed after
-    std::chrono::milliseconds retry_first{15'000};    ///< doubles each time, +-25 %
+    std::chrono::milliseconds connect_timeout{10'000};  ///< also of the TLS handshake
+    std::chrono::milliseconds reply_timeout{60'000};    ///< for each reply as a whole
+    std::chrono::milliseconds idle_timeout{10'000};     ///< an unused connection is closed after
+    std::chrono::milliseconds retry_first{15'000};      ///< doubles each time, +-25 %
     std::chrono::milliseconds retry_most{1'800'000};
 };
 

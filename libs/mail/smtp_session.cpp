@@ -2,8 +2,11 @@
 
 #include <Poco/Exception.h>
 #include <Poco/Net/DNS.h>
+#include <Poco/Net/NetException.h>
 #include <Poco/Net/SocketAddress.h>
 #include <openssl/crypto.h>
+
+#include <system_error>
 
 #include "libs/mail/encode.h"
 #include "libs/protocol/names.h"
@@ -24,6 +27,23 @@ struct Secret {
     Secret(const Secret&) = delete;
     Secret& operator=(const Secret&) = delete;
 };
+
+/// Connects within `limit`, or until `stop`. Throws as Poco does.
+Poco::Net::StreamSocket connectTo(const Poco::Net::SocketAddress& address,
+                                  std::chrono::milliseconds limit, const StopSignal& stop) {
+    constexpr long kSliceUs = 200'000;  // how long a stop may be overlooked
+    const auto deadline = StopSignal::Clock::now() + limit;
+    Poco::Net::StreamSocket socket;
+    socket.connectNB(address);
+    while (!socket.poll(Poco::Timespan(kSliceUs), Poco::Net::Socket::SELECT_WRITE))
+        if (stop.reached() || StopSignal::Clock::now() >= deadline)
+            throw Poco::TimeoutException("no connection in time");
+    if (const int error = socket.impl()->socketError(); error != 0)
+        throw Poco::Net::NetException(std::generic_category().message(error));
+    socket.setBlocking(true);
+    socket.setNoDelay(true);
+    return socket;
+}
 
 Outcome outcomeOf(const Result<Reply>& reply, const char* command) {
     if (!reply) return {Outcome::Fate::Broken, reply.error() + ", at " + command, false};
@@ -55,15 +75,12 @@ Result<std::unique_ptr<SmtpSession>> SmtpSession::open(const SmtpOptions& option
     const std::string where = options.host + ":" + std::to_string(options.port);
     std::string last = "no address";
     try {
-        const Poco::Timespan limit(std::chrono::microseconds(options.connect_timeout).count());
         const auto found = Poco::Net::DNS::resolve(options.host);
         for (const auto& ip : found.addresses()) {
             try {
-                Poco::Net::StreamSocket socket;
-                socket.connect(Poco::Net::SocketAddress(ip, options.port), limit);
-                socket.setNoDelay(true);
-                std::unique_ptr<SmtpSession> session(
-                    new SmtpSession(SmtpDialog(socket, stop), options));
+                const Poco::Net::SocketAddress address(ip, options.port);
+                std::unique_ptr<SmtpSession> session(new SmtpSession(
+                    SmtpDialog(connectTo(address, options.connect_timeout, stop), stop), options));
                 auto error = session->greet(context, ip.isLoopback());
                 if (error.empty()) return session;
                 session->dialog_.close();
@@ -82,7 +99,8 @@ std::string SmtpSession::greet(const Poco::Net::Context::Ptr& context, bool loop
     const auto limit = options_.reply_timeout;
     const bool implicit = options_.tls == SmtpOptions::Tls::Implicit;
     if (implicit)
-        if (auto error = dialog_.startTls(context, options_.host, limit); !error.empty())
+        if (auto error = dialog_.startTls(context, options_.host, options_.connect_timeout);
+            !error.empty())
             return error;
     const auto greeting = dialog_.reply(limit);
     if (!greeting) return greeting.error() + ", at the greeting";
@@ -94,7 +112,8 @@ std::string SmtpSession::greet(const Poco::Net::Context::Ptr& context, bool loop
         const auto agreed = dialog_.command("STARTTLS", limit);
         if (!agreed) return agreed.error() + ", at STARTTLS";
         if (!agreed->positive()) return agreed->status() + " at STARTTLS";
-        if (auto error = dialog_.startTls(context, options_.host, limit); !error.empty())
+        if (auto error = dialog_.startTls(context, options_.host, options_.connect_timeout);
+            !error.empty())
             return error;
         if (auto error = hello(); !error.empty()) return error;
     }

@@ -165,10 +165,12 @@ TEST_F(Smtp, TheReplyAfterDataMayTakeLongerThanOthers) {
 TEST_F(Smtp, AReplyThatNeverEndsIsCutOff) {
     start();
     options_.smtp.connections = 1;
-    options_.smtp.reply_timeout = 20ms;
+    options_.smtp.reply_timeout = 100ms;
     send("drip");
-    ASSERT_TRUE(eventually([&] { return sender().counts().retried >= 1; }));
-    EXPECT_THAT(log_.text(), HasSubstr("no reply in time, after DATA"));
+    // On a busy machine an attempt may end before that already; there will be another.
+    EXPECT_TRUE(eventually([&] {
+        return log_.text().find("no reply in time, after DATA") != std::string::npos;
+    })) << log_.text();
 }
 
 TEST_F(Smtp, AnOutageCostsNoMessageAnAttempt) {
@@ -243,10 +245,15 @@ TEST_F(Smtp, AMessageWhoseLinkHasExpiredIsNotSent) {
     ASSERT_TRUE(sender().send(message));
     ASSERT_TRUE(eventually([&] { return sender().counts().dead == 1; }));
     EXPECT_THAT(log_.text(), HasSubstr("its link has expired"));
-    message = messageTo("rcpt450");
-    message.valid_for_ms = 300;
+}
+
+TEST_F(Smtp, ARetryThatWouldComeTooLateIsNotWaitedFor) {
+    start();
+    options_.smtp.retry_first = options_.smtp.retry_most = 10min;
+    auto message = messageTo("rcpt450");
+    message.valid_for_ms = 60'000;
     ASSERT_TRUE(sender().send(message));
-    ASSERT_TRUE(eventually([&] { return sender().counts().dead == 2; }));
+    ASSERT_TRUE(eventually([&] { return sender().counts().dead == 1; }));
     EXPECT_THAT(log_.text(), HasSubstr("450 4.7.1 at RCPT, until its link expired"));
 }
 

@@ -652,6 +652,7 @@ void psn_stream::doForward(const std::string& upstream, std::uint64_t deadline_m
         return dispatchTo(*runtime.services.at(it->second));
     }
     body_taken_ = true;
+    exchange_->body_max = route_ != nullptr ? route_->max_body : 0;
     exchange_->forward(*runtime.engine->upstream(upstream), deadline_ms);
 }
 

@@ -40,6 +40,10 @@ net::ListenerSettings readListener(MapReader& r) {
     l.service = r.required("service");
     l.unix_mode = r.mode("unix_mode", 0660);
     l.trusted_proxies = r.list("trusted_proxies");
+    l.forwarded_header = r.choice("forwarded_header", "x-forwarded-for",
+                                  {"x-forwarded-for", "forwarded"}) == "forwarded"
+                             ? net::ForwardedHeader::Forwarded
+                             : net::ForwardedHeader::XForwardedFor;
     l.own_authorities = r.list("own_authorities");
     net::SocketAddress address;
     std::string error;
@@ -47,10 +51,11 @@ net::ListenerSettings readListener(MapReader& r) {
         r.document().problem(r.node()["address"], r.path() + ".address: " + error);
     for (const auto& c : l.trusted_proxies) {
         net::Cidr cidr;
-        if (!net::Cidr::parse(c, cidr))
+        if (c != "unix" && !net::Cidr::parse(c, cidr))
             r.document().problem(
                 r.node()["trusted_proxies"],
-                r.path() + ".trusted_proxies: expected a network such as 10.0.0.0/8, got \"" + c +
+                r.path() +
+                    ".trusted_proxies: expected unix or a network such as 10.0.0.0/8, got \"" + c +
                     "\"");
     }
     readLimits(r.child("limits"), l.limits);
@@ -83,6 +88,11 @@ void readUpstream(MapReader& r, HostConfig& config) {
     u.max_connections =
         static_cast<std::uint32_t>(r.integer("max_connections", u.max_connections, 1, 100'000));
     u.max_queue = static_cast<std::uint32_t>(r.integer("max_queue", u.max_queue, 0, 1'000'000));
+    u.eject_after = static_cast<std::uint32_t>(r.integer("eject_after", u.eject_after, 1, 1'000));
+    u.ejection = ms(r.duration("ejection", u.ejection.count(), 10, kDay));
+    u.slow_start = ms(r.duration("slow_start", u.slow_start.count(), 0, kDay));
+    u.health_path = r.text("health_path", u.health_path);
+    u.health_interval = ms(r.duration("health_interval", u.health_interval.count(), 0, kDay));
     if (r.has("tls")) {
         auto t = r.child("tls");
         net::TlsClientSettings s;

@@ -57,6 +57,12 @@ void ClientCall::startPool(UpstreamPool& pool) {
     pool.acquire(*this);
 }
 
+void ClientCall::startEndpoint(const Endpoint& endpoint, std::shared_ptr<TlsContext> tls) {
+    loop_.reactor.wheel().set(*this, loop_.reactor.now() + request_.deadline.count() * 1'000'000);
+    connection_ = new UpstreamConnection(loop_, nullptr, endpoint, std::move(tls));
+    connection_->open(*this, request_.deadline);
+}
+
 void ClientCall::startUrl(UrlParts url, Resolver& resolver, std::shared_ptr<TlsContext> tls) {
     url_ = std::move(url);
     tls_ = std::move(tls);
@@ -112,18 +118,23 @@ void ClientCall::finish() {
     if (finished_) return;
     finished_ = true;
     loop_.reactor.wheel().cancel(*this);
+    loop_.calls.erase(this);
     done_(std::move(result_));
     loop_.reactor.defer([this] { delete this; });
 }
 
 void ClientCall::onDeadline() {
+    cancel(ClientError::Timeout,
+           "no complete answer within " + std::to_string(request_.deadline.count()) + " ms");
+}
+
+void ClientCall::cancel(ClientError error, const std::string& detail) {
     if (finished_) return;
     if (connection_ != nullptr)
         std::exchange(connection_, nullptr)->cancel();
     else if (waiting_ && pool_ != nullptr)
         pool_->forget(*this);
-    fail(ClientError::Timeout,
-         "no complete answer within " + std::to_string(request_.deadline.count()) + " ms");
+    fail(error, detail);
 }
 
 void ClientCall::onUpstreamReady(UpstreamConnection& connection) {
@@ -146,14 +157,15 @@ void ClientCall::onUpstreamReady(UpstreamConnection& connection) {
     std::array<iovec, 2> pieces{iovec{out.data(), out.size()},
                                 iovec{request_.body.data(), request_.body.size()}};
     connection.sendRequest(
-        pieces.data(), 2, request_.method == "HEAD",
+        pieces.data(), request_.body.empty() ? 1 : 2, true, request_.method == "HEAD",
         pool_ != nullptr ? pool_->settings().first_byte_timeout : request_.deadline);
 }
 
 bool ClientCall::onUpstreamHead(ResponseHead& head) {
     result_.status = head.status;
     result_.fields = head.fields;
-    if (head.content_length > static_cast<std::int64_t>(request_.max_body)) {
+    if (request_.method != "HEAD" &&
+        head.content_length > static_cast<std::int64_t>(request_.max_body)) {
         if (connection_ != nullptr) std::exchange(connection_, nullptr)->cancel();
         fail(ClientError::TooLarge,
              "the answer is larger than " + std::to_string(request_.max_body) + " octets");
@@ -178,11 +190,13 @@ void ClientCall::onUpstreamEnd() {
     finish();
 }
 
-void ClientCall::onUpstreamError(ClientError error, const std::string& detail) {
+void ClientCall::onUpstreamError(const UpstreamError& error) {
     connection_ = nullptr;
     waiting_ = false;
-    if (!sent_ && error == ClientError::Unreachable && !addresses_.empty()) return connectNext();
-    fail(error, detail);
+    const auto meaning = meaningOf(error.fault);
+    if (!sent_ && meaning.error == ClientError::Unreachable && !addresses_.empty())
+        return connectNext();
+    fail(meaning.error, error.detail);
 }
 
 }  // namespace persona::host::net

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "host/net/resolver.h"
-#include "host/net/upstream.h"
+#include "host/net/upstream_pool.h"
 
 namespace persona::host::net {
 
@@ -23,11 +23,17 @@ struct UrlParts {
 class ClientCall final : public UpstreamUser, public Timed {
   public:
     ClientCall(LoopImpl& loop, ClientRequest request, std::function<void(ClientResult)> done)
-        : loop_(loop), request_(std::move(request)), done_(std::move(done)) {}
+        : loop_(loop), request_(std::move(request)), done_(std::move(done)) {
+        loop_.calls.insert(this);
+    }
     /// Exactly one of these, once.
     void startPool(UpstreamPool& pool);
     /// Resolves, checks every address (protocol.md 4.2), and connects to those that were checked.
     void startUrl(UrlParts url, Resolver& resolver, std::shared_ptr<TlsContext> tls);
+    /// One address, on a connection of its own.
+    void startEndpoint(const Endpoint& endpoint, std::shared_ptr<TlsContext> tls);
+    /// The engine ends: lets go of the connection and fails.
+    void cancel(ClientError error, const std::string& detail);
 
   private:
     void fail(ClientError error, const std::string& detail);
@@ -38,7 +44,7 @@ class ClientCall final : public UpstreamUser, public Timed {
     bool onUpstreamHead(ResponseHead& head) override;
     bool onUpstreamBody(std::string_view piece) override;
     void onUpstreamEnd() override;
-    void onUpstreamError(ClientError error, const std::string& detail) override;
+    void onUpstreamError(const UpstreamError& error) override;
     void onUpstreamWritable() override {}
     void finish();
 

@@ -11,6 +11,7 @@
 #include "host/net/listener.h"
 #include "host/net/resolver.h"
 #include "host/net/server_connection.h"
+#include "host/net/upstream_health.h"
 
 namespace persona::host::net {
 
@@ -22,13 +23,34 @@ LoopImpl::LoopImpl(unsigned index, EngineObserver& o) : observer(o), index_(inde
         while (!graveyard.hooks.empty() || !graveyard.servers.empty() ||
                !graveyard.upstreams.empty()) {
             // What dies may bury more.
-            Graveyard dead;
             std::swap(dead, graveyard);
+            dead.hooks.clear();
+            dead.servers.clear();
+            dead.upstreams.clear();
         }
     });
 }
 
 LoopImpl::~LoopImpl() = default;
+
+void LoopImpl::fault(std::string_view counter, std::string_view text) {
+    constexpr unsigned kLines = 10;
+    observer.count(counter);
+    const std::int64_t second = reactor.now() / 1'000'000'000;
+    if (second != fault_second_) {
+        if (faults_ > kLines)
+            observer.log(3, std::to_string(faults_ - kLines) + " more faults in that second");
+        fault_second_ = second;
+        faults_ = 0;
+    }
+    if (++faults_ > kLines) return;
+    observer.log(3, std::string(text).append(" (").append(counter).append(")"));
+}
+
+void LoopImpl::failCalls(const std::string& detail) {
+    const std::vector<ClientCall*> all(calls.begin(), calls.end());
+    for (auto* call : all) call->cancel(ClientError::Unreachable, detail);
+}
 
 std::string_view LoopImpl::date() {
     const std::int64_t second = reactor.now() / 1'000'000'000;
@@ -51,6 +73,9 @@ class Engine::Impl {
         const unsigned n = settings.loops != 0 ? settings.loops
                                                : std::max(1u, std::thread::hardware_concurrency());
         for (unsigned i = 0; i < n; ++i) loops.push_back(std::make_unique<LoopImpl>(i, observer));
+        for (auto& a : loops)
+            for (auto& b : loops)
+                if (a != b) a->peers.push_back(b.get());
     }
 
     std::string prepareUpstreams() {
@@ -86,14 +111,18 @@ class Engine::Impl {
                 endpoints.push_back(std::move(e));
             }
             if (endpoints.empty()) return "upstream " + u.name + ": no address";
-            groups[u.name] = std::make_shared<UpstreamGroup>(u, std::move(endpoints));
+            groups[u.name] =
+                std::make_shared<UpstreamGroup>(u, std::move(endpoints), groups.size());
         }
         std::string error;
         const auto contexts = upstreamTls(error);
         if (!error.empty()) return error;
-        for (auto& loop : loops)
+        for (auto& loop : loops) {
+            loop->pools.resize(groups.size());
             for (auto& [name, group] : groups)
-                loop->pools[name] = std::make_unique<UpstreamPool>(*loop, group, contexts.at(name));
+                loop->pools[group->index] =
+                    std::make_unique<UpstreamPool>(*loop, group, contexts.at(name));
+        }
         return "";
     }
 
@@ -116,6 +145,15 @@ class Engine::Impl {
         return out;
     }
 
+    void watchUpstreams() {
+        std::vector<LoopImpl*> all;
+        for (auto& l : loops) all.push_back(l.get());
+        std::vector<std::shared_ptr<UpstreamGroup>> watched;
+        for (auto& [name, group] : groups) watched.push_back(group);
+        health = std::make_unique<UpstreamHealth>(std::move(all), std::move(watched));
+        health->start();
+    }
+
     std::string bind(Services& services) {
         for (const auto& l : settings.listeners) {
             auto shared = std::make_shared<ListenerShared>();
@@ -127,6 +165,10 @@ class Engine::Impl {
             std::string error;
             for (const auto& c : l.trusted_proxies) {
                 Cidr cidr;
+                if (c == "unix") {
+                    shared->trust_unix = true;
+                    continue;
+                }
                 if (!Cidr::parse(c, cidr))
                     return "listener " + l.name + ": '" + c +
                            "' is not a network such as 10.0.0.0/8";
@@ -197,6 +239,7 @@ class Engine::Impl {
     std::vector<std::thread> threads;
     std::unique_ptr<Resolver> resolver;
     std::shared_ptr<TlsContext> web_tls;
+    std::unique_ptr<UpstreamHealth> health;
     std::atomic<unsigned> next_loop{0};
     bool stopped = false;
 };
@@ -217,7 +260,9 @@ std::string Engine::start(Services services) {
     std::string error;
     impl_->web_tls = TlsContext::client(impl_->settings.outbound, error);
     if (!impl_->web_tls && !impl_->settings.outbound.ca_file.empty()) return "outbound: " + error;
-    for (auto& l : impl_->listeners) l.listener->start();
+    for (auto& l : impl_->listeners)
+        if (!l.listener->start()) return "event loop: the kernel does not watch one more socket";
+    impl_->watchUpstreams();
     for (auto& loop : impl_->loops) impl_->threads.emplace_back([&l = *loop] { l.reactor.run(); });
     return "";
 }
@@ -228,7 +273,7 @@ bool Engine::drain() {
         loop.draining = true;
         for (auto& b : impl_->listeners)
             if (b.loop == &loop) b.listener->stop();
-        for (auto& [name, pool] : loop.pools) pool->closeIdle();
+        for (auto& pool : loop.pools) pool->closeIdle();
     });
     const auto until = monotonicNs() + impl_->settings.drain_timeout.count() * 1'000'000;
     while (stats().connections != 0 && monotonicNs() < until)
@@ -248,12 +293,14 @@ void Engine::stop() {
     if (!impl_->threads.empty())
         impl_->onEveryLoop([this](LoopImpl& loop) {
             loop.draining = true;
+            if (loop.index() == 0) impl_->health->stop();
             for (auto& b : impl_->listeners)
                 if (b.loop == &loop) {
                     b.listener->stop();
                     b.listener->closeAll();
                 }
-            for (auto& [name, pool] : loop.pools) pool->closeIdle();
+            for (auto& pool : loop.pools) pool->closeIdle();
+            loop.failCalls("the process ends");
         });
     for (auto& loop : impl_->loops) loop->reactor.stop();
     for (auto& t : impl_->threads) t.join();
@@ -279,7 +326,7 @@ std::string Engine::reloadTls() {
         impl_->shareds[i]->tls = fresh[i];
     }
     impl_->onEveryLoop([&](LoopImpl& loop) {
-        for (auto& [name, pool] : loop.pools) pool->setTls(upstreams.at(name));
+        for (auto& pool : loop.pools) pool->setTls(upstreams.at(pool->settings().name));
     });
     return "";
 }
@@ -302,7 +349,7 @@ void Engine::send(ClientRequest request, std::function<void(ClientResult)> done)
         if (l->isCurrent()) loop = l.get();
     if (request.upstream != nullptr) {
         loop->post([loop, r = std::move(request), d = std::move(done)]() mutable {
-            auto& pool = *loop->pools.at(std::string(r.upstream->name()));
+            auto& pool = *loop->pools.at(static_cast<UpstreamGroup*>(r.upstream)->index);
             (new ClientCall(*loop, std::move(r), std::move(d)))->startPool(pool);
         });
         return;

@@ -18,7 +18,8 @@ bool equalsNoCase(std::string_view a, std::string_view b) {
 Fields::View Fields::operator[](std::size_t i) const {
     const Entry& e = entries_[i];
     const std::string_view all = octets_;
-    return {all.substr(e.offset, e.name_size), all.substr(e.offset + e.name_size, e.value_size)};
+    return {all.substr(e.offset, e.name_size),
+            all.substr(e.offset + e.name_size + 2, e.value_size)};
 }
 
 std::optional<std::string_view> Fields::find(std::string_view name) const {
@@ -31,10 +32,35 @@ std::optional<std::string_view> Fields::find(std::string_view name) const {
 }
 
 void Fields::add(std::string_view name, std::string_view value) {
+    if (entries_.capacity() == 0) {
+        entries_.reserve(16);
+        octets_.reserve(512);
+    }
     entries_.push_back({static_cast<std::uint32_t>(octets_.size()),
                         static_cast<std::uint32_t>(name.size()),
                         static_cast<std::uint32_t>(value.size())});
-    octets_.append(name).append(value);
+    octets_.append(name).append(": ").append(value).append("\r\n");
+}
+
+namespace {
+constexpr std::size_t kSpare = 64, kSpareOctets = 4 * 1024, kSpareEntries = 128;
+thread_local std::vector<Fields> spare_fields;
+}  // namespace
+
+Fields Fields::recycled() {
+    if (spare_fields.empty()) return {};
+    Fields f = std::move(spare_fields.back());
+    spare_fields.pop_back();
+    return f;
+}
+
+void Fields::recycle() && {
+    const auto room = entries_.capacity();
+    if (room == 0 || room > kSpareEntries || octets_.capacity() > kSpareOctets ||
+        spare_fields.size() >= kSpare)
+        return;
+    clear();
+    spare_fields.push_back(std::move(*this));
 }
 
 void Fields::set(std::string_view name, std::string_view value) {

@@ -9,9 +9,9 @@
 
 namespace persona::host::net {
 
-/// Header fields in the order received, all octets in one buffer, so that a head costs no
-/// allocation per field and a connection reuses its capacity. Views stay valid until the next
-/// change.
+/// Header fields in the order received, all octets in one buffer as they stand in a message, so
+/// that a head costs no allocation per field and is written out again by the run. Views stay valid
+/// until the next change.
 class Fields {
   public:
     struct View {
@@ -27,8 +27,35 @@ class Fields {
     void set(std::string_view name, std::string_view value);
     void remove(std::string_view name);
     void clear();
+    /// Drops every field for which `drop(name)` holds.
+    template <typename F>
+    void removeIf(F&& drop) {
+        std::size_t kept = 0;
+        for (std::size_t i = 0; i < entries_.size(); ++i)
+            if (!drop((*this)[i].name)) entries_[kept++] = entries_[i];
+        entries_.resize(kept);
+    }
+    /// Writes "Name: value CRLF" for every field for which `skip(name)` does not hold.
+    template <typename F>
+    void appendTo(std::string& out, F&& skip) const {
+        std::size_t from = 0, to = 0;
+        for (std::size_t i = 0; i < entries_.size(); ++i) {
+            const Entry& e = entries_[i];
+            if (skip((*this)[i].name)) continue;
+            if (e.offset != to) {
+                out.append(octets_, from, to - from);
+                from = e.offset;
+            }
+            to = e.offset + e.name_size + e.value_size + kAround;
+        }
+        out.append(octets_, from, to - from);
+    }
+    /// Storage of fields that are done with, kept for the next message of this thread.
+    [[nodiscard]] static Fields recycled();
+    void recycle() &&;
 
   private:
+    static constexpr std::size_t kAround = 4;  ///< ": " and CRLF
     struct Entry {
         std::uint32_t offset, name_size, value_size;
     };

@@ -3,8 +3,6 @@
 #include <array>
 #include <cstring>
 
-#include "host/net/fields.h"
-
 namespace persona::host::net {
 
 namespace {
@@ -43,7 +41,8 @@ HeadScanner::Result checkRequestLine(std::string_view line) {
     if (target.empty()) return bad(400, "bad.target", "no request target");
     for (const char c : target) {
         const auto u = static_cast<unsigned char>(c);
-        if (u <= 0x20 || u >= 0x7f)
+        // A fragment is never sent; what lies behind # would be path to one and not to another.
+        if (u <= 0x20 || u >= 0x7f || c == '#')
             return bad(400, "bad.target", "illegal octet in the request target");
     }
     if (version.size() != 8 || !version.starts_with("HTTP/") || version[6] != '.')
@@ -87,6 +86,37 @@ bool listHas(std::string_view list, std::string_view token) {
         if (comma == std::string_view::npos) return false;
         list.remove_prefix(comma + 1);
     }
+}
+
+bool connectionLists(const Fields& fields, std::string_view name) {
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+        const auto f = fields[i];
+        if (f.name.size() == 10 && equalsNoCase(f.name, "connection") && listHas(f.value, name))
+            return true;
+    }
+    return false;
+}
+
+bool isAuthority(std::string_view text) {
+    if (const auto end = text.find(']'); text.starts_with('[')) {
+        if (end == std::string_view::npos) return false;
+        for (const char c : text.substr(1, end - 1))
+            if (std::string_view("0123456789abcdefABCDEF:.").find(c) == std::string_view::npos)
+                return false;
+        text.remove_prefix(end + 1);
+        if (text.empty()) return true;
+        if (text.front() != ':') return false;
+    }
+    const auto colon = text.find(':');
+    for (const char c : text.substr(0, colon))
+        if ((!kToken[static_cast<unsigned char>(c)] || c == '#' || c == '^' || c == '`' ||
+             c == '|') &&
+            std::string_view("();=").find(c) == std::string_view::npos)
+            return false;
+    if (colon == std::string_view::npos) return true;
+    for (const char c : text.substr(colon + 1))
+        if (c < '0' || c > '9') return false;
+    return true;
 }
 
 HeadScanner::Result HeadScanner::scan(std::string_view data, const Limits& limits, bool request) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <string_view>
 
+#include "host/net/fields.h"
 #include "host/net/settings.h"
 
 namespace persona::host::net {
@@ -33,6 +34,10 @@ class HeadScanner {
 [[nodiscard]] bool isToken(std::string_view text);
 /// True when `list` (a comma-separated field) has `token`, compared without case.
 [[nodiscard]] bool listHas(std::string_view list, std::string_view token);
+/// True when a Connection field names `name`: then it belongs to this hop (RFC 9110 7.6.1).
+[[nodiscard]] bool connectionLists(const Fields& fields, std::string_view name);
+/// uri-host with an optional port, by RFC 3986 3.2.2; may be empty. No user information.
+[[nodiscard]] bool isAuthority(std::string_view text);
 /// Without blanks at both ends.
 [[nodiscard]] std::string_view trim(std::string_view text);
 

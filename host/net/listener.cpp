@@ -1,9 +1,6 @@
 #include "host/net/listener.h"
 
-#include <fcntl.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include <cerrno>
 
@@ -11,22 +8,40 @@
 
 namespace persona::host::net {
 
+void WaitingList::add(ServerConnection& c) {
+    c.waits_in = this;
+    c.waits_since_ns = c.loopNow();
+    c.older = last_;
+    c.newer = nullptr;
+    (last_ != nullptr ? last_->newer : first_) = &c;
+    last_ = &c;
+}
+
+void WaitingList::remove(ServerConnection& c) {
+    (c.older != nullptr ? c.older->newer : first_) = c.newer;
+    (c.newer != nullptr ? c.newer->older : last_) = c.older;
+    c.older = c.newer = nullptr;
+    c.waits_in = nullptr;
+}
+
 Listener::Listener(LoopImpl& loop, std::shared_ptr<ListenerShared> shared, Fd fd)
-    : loop_(loop),
-      shared_(std::move(shared)),
-      fd_(std::move(fd)),
-      spare_(::open("/dev/null", O_RDONLY | O_CLOEXEC)) {}
+    : loop_(loop), shared_(std::move(shared)), fd_(std::move(fd)) {
+    loop_.listeners.push_back(this);
+}
 
-Listener::~Listener() = default;
+Listener::~Listener() {
+    std::erase(loop_.listeners, this);
+}
 
-void Listener::start() {
-    loop_.reactor.add(fd_.get(), *this, EPOLLIN);
+bool Listener::start() {
+    return loop_.reactor.add(fd_.get(), *this, EPOLLIN);
 }
 
 void Listener::stop() {
     if (stopped_) return;
     stopped_ = true;
-    loop_.reactor.remove(fd_.get(), *this);
+    if (cancel_pause_) cancel_pause_();
+    if (!paused_) loop_.reactor.remove(fd_.get(), *this);
     fd_.reset();
     // drain() may remove the connection from the vector: go backwards.
     for (std::size_t i = connections_.size(); i-- > 0;) connections_[i]->drain();
@@ -36,8 +51,42 @@ void Listener::closeAll() {
     while (!connections_.empty()) connections_.back()->destroy();
 }
 
-void Listener::onEvents(std::uint32_t) {
+/// Out of descriptors with nobody to send away on this loop: who waits stays in the backlog while
+/// the other loops make room.
+void Listener::pauseAccepting() {
+    paused_ = true;
+    loop_.reactor.remove(fd_.get(), *this);
+    cancel_pause_ = loop_.after(milliseconds(20), [this] {
+        cancel_pause_ = nullptr;
+        paused_ = false;
+        if (!start()) pauseAccepting();
+    });
+}
+
+/// Counts the connection in, unless its address or the listener has no room.
+bool Listener::admit(std::uint64_t key) {
     const auto& limits = shared_->settings.limits;
+    {
+        // The address first: who has all that is due to it must not push out others.
+        const std::lock_guard lock(shared_->address_mutex);
+        auto& n = shared_->per_address[key];
+        if (key != 0 && n >= limits.connections_per_address) {
+            loop_.fault("engine.limit.connections_per_address",
+                        shared_->settings.name + ": too many connections from one address");
+            return false;
+        }
+        ++n;
+    }
+    if (shared_->connections.fetch_add(1, std::memory_order_relaxed) < limits.connections)
+        return true;
+    loop_.fault("engine.limit.connections",
+                shared_->settings.name + ": as many connections as are allowed");
+    if (evictOldest()) return true;
+    discount(key);
+    return false;
+}
+
+void Listener::onEvents(std::uint32_t) {
     for (int i = 0; i < 64 && !stopped_; ++i) {
         SocketAddress peer;
         peer.size = sizeof peer.storage;
@@ -45,30 +94,12 @@ void Listener::onEvents(std::uint32_t) {
                         SOCK_NONBLOCK | SOCK_CLOEXEC));
         if (!fd.valid()) {
             if (errno != EMFILE && errno != ENFILE) return;
-            loop_.observer.count("engine.limit.descriptors");
-            if (evictOldest()) continue;
-            // Nobody to send away: take the newcomer with the spare descriptor and close it, so
-            // that the listening socket does not spin.
-            spare_.reset();
-            const Fd turned_away(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-            spare_ = Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-            return;
-        }
-        if (shared_->connections.load(std::memory_order_relaxed) >= limits.connections) {
-            loop_.observer.count("engine.limit.connections");
-            if (!evictOldest()) continue;
+            loop_.fault("engine.limit.descriptors", "no file descriptor left");
+            if (loop_.makeRoom()) continue;
+            return pauseAccepting();
         }
         const auto key = peer.prefixKey();
-        {
-            const std::lock_guard lock(shared_->address_mutex);
-            auto& n = shared_->per_address[key];
-            if (key != 0 && n >= limits.connections_per_address) {
-                loop_.observer.count("engine.limit.connections_per_address");
-                continue;
-            }
-            ++n;
-        }
-        shared_->connections.fetch_add(1, std::memory_order_relaxed);
+        if (!admit(key)) continue;
         auto connection = std::make_unique<ServerConnection>(loop_, *this, std::move(fd), peer);
         auto* c = connection.get();
         c->address_key = key;
@@ -78,13 +109,15 @@ void Listener::onEvents(std::uint32_t) {
     }
 }
 
-void Listener::removed(ServerConnection& connection) {
+void Listener::discount(std::uint64_t key) {
     shared_->connections.fetch_sub(1, std::memory_order_relaxed);
-    {
-        const std::lock_guard lock(shared_->address_mutex);
-        const auto it = shared_->per_address.find(connection.address_key);
-        if (it != shared_->per_address.end() && --it->second == 0) shared_->per_address.erase(it);
-    }
+    const std::lock_guard lock(shared_->address_mutex);
+    const auto it = shared_->per_address.find(key);
+    if (it != shared_->per_address.end() && --it->second == 0) shared_->per_address.erase(it);
+}
+
+void Listener::removed(ServerConnection& connection) {
+    discount(connection.address_key);
     const auto i = connection.index;
     loop_.graveyard.servers.push_back(std::move(connections_[i]));
     if (i + 1 != connections_.size()) {
@@ -94,26 +127,33 @@ void Listener::removed(ServerConnection& connection) {
     connections_.pop_back();
 }
 
-void Listener::headless(ServerConnection& c, bool add) {
-    if (c.is_headless == add) return;
-    c.is_headless = add;
-    if (add) {
-        c.older = headless_last_;
-        c.newer = nullptr;
-        (headless_last_ != nullptr ? headless_last_->newer : headless_first_) = &c;
-        headless_last_ = &c;
-    } else {
-        (c.older != nullptr ? c.older->newer : headless_first_) = c.newer;
-        (c.newer != nullptr ? c.newer->older : headless_last_) = c.older;
-        c.older = c.newer = nullptr;
-    }
+bool Listener::evictOldest() {
+    auto* const c = candidate();
+    if (c == nullptr) return false;
+    loop_.observer.count("engine.evicted");
+    c->destroy();
+    return true;
 }
 
-bool Listener::evictOldest() {
-    if (headless_first_ == nullptr) return false;
-    loop_.observer.count("engine.evicted");
-    headless_first_->destroy();
-    return true;
+bool LoopImpl::evictHere() {
+    Listener* chosen = nullptr;
+    for (auto* l : listeners) {
+        const auto* c = l->candidate();
+        if (c == nullptr) continue;
+        const auto* best = chosen != nullptr ? chosen->candidate() : nullptr;
+        const bool partial = l->headless.oldest() != nullptr;
+        const bool best_partial = chosen != nullptr && chosen->headless.oldest() != nullptr;
+        if (best == nullptr || (partial && !best_partial) ||
+            (partial == best_partial && c->waits_since_ns < best->waits_since_ns))
+            chosen = l;
+    }
+    return chosen != nullptr && chosen->evictOldest();
+}
+
+bool LoopImpl::makeRoom() {
+    if (evictHere()) return true;
+    for (auto* peer : peers) peer->post([peer] { peer->evictHere(); });
+    return false;
 }
 
 }  // namespace persona::host::net

@@ -17,6 +17,7 @@ struct ListenerShared {
     std::mutex tls_mutex;
     SocketAddress address;
     std::vector<Cidr> trusted;
+    bool trust_unix = false;
     std::atomic<std::uint32_t> connections{0};
     std::atomic<unsigned short> port{0};
     std::mutex address_mutex;
@@ -29,30 +30,48 @@ struct ListenerShared {
 
 class ServerConnection;
 
+/// Connections in the order in which they came to wait, through links of their own. [loop]
+class WaitingList {
+  public:
+    void add(ServerConnection& connection);
+    void remove(ServerConnection& connection);
+    [[nodiscard]] ServerConnection* oldest() const { return first_; }
+
+  private:
+    ServerConnection *first_ = nullptr, *last_ = nullptr;
+};
+
 /// The accepting socket of one listener on one loop, and the connections that it made.
 class Listener final : public EventHandler {
   public:
     Listener(LoopImpl& loop, std::shared_ptr<ListenerShared> shared, Fd fd);
     ~Listener();
-    void start();
-    void stop();  ///< no more accepts; idle connections close
+    [[nodiscard]] bool start();  ///< false with errno
+    void stop();                 ///< no more accepts; idle connections close
     void closeAll();
     [[nodiscard]] std::size_t size() const { return connections_.size(); }
     [[nodiscard]] ListenerShared& shared() { return *shared_; }
     void removed(ServerConnection& connection);
-    /// Connections without a complete request, oldest first, are the ones to go when all is taken.
-    void headless(ServerConnection& connection, bool add);
+    /// Those without a complete request are the ones to go when all is taken: first those that are
+    /// in the middle of a head or never sent one, then those that rest between requests; the one
+    /// that waits longest goes, not the newcomer.
+    WaitingList headless, resting;
+    [[nodiscard]] ServerConnection* candidate() const {
+        return headless.oldest() != nullptr ? headless.oldest() : resting.oldest();
+    }
+    bool evictOldest();
 
   private:
     void onEvents(std::uint32_t events) override;
-    bool evictOldest();
+    [[nodiscard]] bool admit(std::uint64_t key);
+    void discount(std::uint64_t key);
+    void pauseAccepting();
     LoopImpl& loop_;
     std::shared_ptr<ListenerShared> shared_;
     Fd fd_;
-    Fd spare_;  ///< given up to accept and close when out of descriptors
-    bool stopped_ = false;
+    bool stopped_ = false, paused_ = false;
+    std::function<void()> cancel_pause_;
     std::vector<std::unique_ptr<ServerConnection>> connections_;
-    ServerConnection *headless_first_ = nullptr, *headless_last_ = nullptr;
 };
 
 }  // namespace persona::host::net

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 #include <thread>
-#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "host/net/engine.h"
@@ -12,6 +12,8 @@
 
 namespace persona::host::net {
 
+class ClientCall;
+class Listener;
 class ServerConnection;
 class UpstreamConnection;
 class UpstreamPool;
@@ -38,20 +40,32 @@ class LoopImpl final : public Loop {
 
     /// "Date" field value of this second.
     [[nodiscard]] std::string_view date();
+    /// Out of descriptors: closes the connection that has waited longest without a complete
+    /// request, here or, by message, on the other loops. False: none here.
+    bool makeRoom();
+    /// Counts, and says why in the log: a few lines a second, the rest as a number.
+    void fault(std::string_view counter, std::string_view text);
+    bool evictHere();
+    /// Ends every client call with `detail`. [loop]
+    void failCalls(const std::string& detail);
 
     Reactor reactor;
     EngineObserver& observer;
     std::vector<char> read_buffer;      ///< shared by all client connections of the loop
     std::vector<char> upstream_buffer;  ///< and by all upstream connections
     std::string head_scratch;           ///< heads are built here
-    Graveyard graveyard;
-    std::unordered_map<std::string, std::unique_ptr<UpstreamPool>> pools;
+    Graveyard graveyard, dead;
+    std::vector<std::unique_ptr<UpstreamPool>> pools;  ///< by UpstreamGroup::index
+    std::vector<Listener*> listeners;
+    std::vector<LoopImpl*> peers;  ///< the other loops
+    std::unordered_set<ClientCall*> calls;
     bool draining = false;
     std::atomic<std::uint64_t> exchanges{0};
 
   private:
     unsigned index_;
-    std::int64_t date_second_ = -1;
+    std::int64_t date_second_ = -1, fault_second_ = -1;
+    unsigned faults_ = 0;
     std::string date_;
 };
 

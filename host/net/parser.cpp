@@ -28,6 +28,8 @@ void MessageParser<isRequest>::on_field_impl(Field name, View name_text, View va
         case Field::connection:
             close = close || listHas(value, "close");
             keep_alive = keep_alive || listHas(value, "keep-alive");
+            connection_options = connection_options || !(equalsNoCase(value, "close") ||
+                                                         equalsNoCase(value, "keep-alive"));
             break;
         case Field::upgrade:
             upgrade = true;

@@ -27,6 +27,7 @@ class MessageParser final : public boost::beast::http::basic_parser<isRequest> {
         this->eager(false);
         this->body_limit(boost::none);
         this->header_limit(0xffff'ffffu);  // HeadScanner has bounded it
+        fields = Fields::recycled();
     }
 
     std::string method, target;  // requests
@@ -35,7 +36,8 @@ class MessageParser final : public boost::beast::http::basic_parser<isRequest> {
     Fields fields;
     unsigned hosts = 0, lengths = 0, encodings = 0;
     bool close = false, keep_alive = false, upgrade = false, expect_continue = false,
-         other_expect = false, bad_encoding = false;
+         other_expect = false, bad_encoding = false,
+         connection_options = false;  ///< Connection names fields of this hop
     std::int64_t content_length = -1;
 
     /// The piece that the last put() produced; empty: none.

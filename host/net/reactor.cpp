@@ -29,10 +29,11 @@ Wheel::Wheel(std::int64_t now_ns) : tick_(now_ns / kTickNs) {
 }
 
 void Wheel::insert(Timed& timed, std::int64_t when_ns) {
-    const std::int64_t earliest = (tick_ + 1) * kTickNs;
-    // Further than one turn of the wheel: looked at once a turn until it is near.
-    const std::int64_t latest = (tick_ + static_cast<std::int64_t>(kSlots) - 1) * kTickNs;
-    timed.slot_ns_ = std::clamp(when_ns, earliest, latest);
+    // Never early: the first tick at or after the deadline. Further than one turn of the wheel:
+    // looked at once a turn until it is near.
+    const std::int64_t due = (when_ns + kTickNs - 1) / kTickNs;
+    const auto tick = std::clamp(due, tick_ + 1, tick_ + static_cast<std::int64_t>(kSlots) - 1);
+    timed.slot_ns_ = tick * kTickNs;
     Timed& anchor = slots_[static_cast<std::size_t>(timed.slot_ns_ / kTickNs) % kSlots];
     timed.next_ = &anchor;
     timed.prev_ = anchor.prev_;
@@ -42,7 +43,7 @@ void Wheel::insert(Timed& timed, std::int64_t when_ns) {
 
 void Wheel::set(Timed& timed, std::int64_t deadline_ns) {
     timed.deadline_ns_ = deadline_ns;
-    if (timed.slot_ns_ != 0 && timed.slot_ns_ <= deadline_ns) return;
+    if (timed.slot_ns_ != 0 && timed.slot_ns_ < deadline_ns + kTickNs) return;
     if (timed.slot_ns_ != 0) {
         timed.prev_->next_ = timed.next_;
         timed.next_->prev_ = timed.prev_;
@@ -72,7 +73,7 @@ void Wheel::advance(std::int64_t now_ns) {
             t.prev_ = t.next_ = nullptr;
             t.slot_ns_ = 0;
             if (t.deadline_ns_ == 0) continue;
-            if (t.deadline_ns_ / kTickNs > tick_) {
+            if (t.deadline_ns_ > tick_ * kTickNs) {
                 insert(t, t.deadline_ns_);
                 continue;
             }
@@ -100,25 +101,25 @@ Reactor::~Reactor() {
     ::close(wake_fd_);
 }
 
-void Reactor::add(int fd, EventHandler& handler, std::uint32_t events) {
+bool Reactor::add(int fd, EventHandler& handler, std::uint32_t events) {
     epoll_event ev{};
     ev.events = events;
     ev.data.ptr = &handler;
-    if (::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &ev) != 0)
-        throw std::system_error(errno, std::generic_category(), "epoll_ctl");
+    if (::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &ev) != 0) return false;
     removed_.erase(std::remove(removed_.begin(), removed_.end(), &handler), removed_.end());
-}
-
-void Reactor::modify(int fd, EventHandler& handler, std::uint32_t events) {
-    epoll_event ev{};
-    ev.events = events;
-    ev.data.ptr = &handler;
-    ::epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd, &ev);
+    return true;
 }
 
 void Reactor::remove(int fd, EventHandler& handler) {
     ::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
     removed_.push_back(&handler);
+    if (!again_.empty())
+        again_.erase(std::remove(again_.begin(), again_.end(), &handler), again_.end());
+}
+
+void Reactor::handle(EventHandler& handler, std::uint32_t events) {
+    if (removed_.empty() || std::find(removed_.begin(), removed_.end(), &handler) == removed_.end())
+        handler.onEvents(events);
 }
 
 void Reactor::post(std::function<void()> task) {
@@ -149,8 +150,10 @@ void Reactor::run() {
     thread_id_.store(std::this_thread::get_id());
     std::array<epoll_event, 256> events;
     std::vector<std::function<void()>> tasks;
+    std::vector<EventHandler*> unfinished;
     while (!stop_.load(std::memory_order_relaxed)) {
-        std::int64_t wait_ns = Wheel::kTickNs;
+        unfinished.swap(again_);
+        std::int64_t wait_ns = unfinished.empty() ? Wheel::kTickNs : 0;
         if (!timers_.empty())
             wait_ns = std::clamp<std::int64_t>(timers_.begin()->first - monotonicNs(), 0, wait_ns);
         const int n = ::epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()),
@@ -162,12 +165,12 @@ void Reactor::run() {
             if (handler == nullptr) {
                 std::uint64_t count = 0;
                 [[maybe_unused]] const auto r = ::read(wake_fd_, &count, sizeof count);
-            } else if (removed_.empty() ||
-                       std::find(removed_.begin(), removed_.end(), handler) == removed_.end()) {
-                handler->onEvents(events[static_cast<std::size_t>(i)].events);
+            } else {
+                handle(*handler, events[static_cast<std::size_t>(i)].events);
             }
         }
-        removed_.clear();
+        for (auto* handler : unfinished) handle(*handler, 0);
+        unfinished.clear();
         if (wake_pending_.exchange(false)) {
             {
                 const std::lock_guard lock(mutex_);
@@ -178,15 +181,17 @@ void Reactor::run() {
         }
         wheel_.advance(now_ns_);
         while (!timers_.empty() && timers_.begin()->first <= now_ns_) {
-            const auto t = std::move(timers_.begin()->second);
+            // Out of its place before it runs: it may cancel itself.
+            const auto t = std::move(*timers_.begin()->second);
             timers_.erase(timers_.begin());
-            if (*t) (*t)();
+            if (t) t();
         }
         while (!deferred_.empty()) {
             tasks.swap(deferred_);
             for (auto& t : tasks) t();
             tasks.clear();
         }
+        removed_.clear();
         if (turn_end_) turn_end_();
     }
 }

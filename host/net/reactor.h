@@ -69,11 +69,13 @@ class Reactor {
     Reactor(const Reactor&) = delete;
     Reactor& operator=(const Reactor&) = delete;
 
-    void add(int fd, EventHandler& handler, std::uint32_t events);
-    void modify(int fd, EventHandler& handler, std::uint32_t events);
+    /// False with errno when the kernel will not watch one more.
+    [[nodiscard]] bool add(int fd, EventHandler& handler, std::uint32_t events);
     void remove(int fd, EventHandler& handler);
     void post(std::function<void()> task);  ///< [any]
     std::function<void()> after(std::int64_t delay_ns, std::function<void()> task);
+    /// Calls handler.onEvents(0) in the next turn: who has more to do than one turn should take.
+    void again(EventHandler& handler) { again_.push_back(&handler); }
     /// Runs `task` when the events at hand have been handled; keeps destruction out of call stacks.
     void defer(std::function<void()> task) { deferred_.push_back(std::move(task)); }
     /// Called when everything of a turn is done, deferred tasks included.
@@ -92,7 +94,9 @@ class Reactor {
     std::atomic<bool> stop_{false};
     std::multimap<std::int64_t, std::shared_ptr<std::function<void()>>> timers_;
     std::vector<std::function<void()>> deferred_;
+    void handle(EventHandler& handler, std::uint32_t events);
     std::vector<EventHandler*> removed_;  ///< in this turn: their events at hand are stale
+    std::vector<EventHandler*> again_;
     std::function<void()> turn_end_;
     std::mutex mutex_;
     std::vector<std::function<void()>> posted_;

@@ -5,7 +5,7 @@
 #include "host/net/head_scan.h"
 #include "host/net/listener.h"
 #include "host/net/parser.h"
-#include "host/net/upstream.h"
+#include "host/net/upstream_pool.h"
 
 namespace persona::host::net {
 
@@ -16,6 +16,12 @@ class HttpExchange final : public Exchange {
   public:
     HttpExchange(LoopImpl& loop, ServerConnection* connection)
         : loop_(loop), connection_(connection) {}
+    ~HttpExchange() override {
+        std::move(request.fields).recycle();
+        std::move(response.fields).recycle();
+    }
+    HttpExchange(const HttpExchange&) = delete;
+    HttpExchange& operator=(const HttpExchange&) = delete;
     [[nodiscard]] Loop& loop() override { return loop_; }
     [[nodiscard]] bool isGone() const override { return gone_.load(std::memory_order_acquire); }
     void bufferBody(std::uint64_t max) override;
@@ -38,6 +44,8 @@ class HttpExchange final : public Exchange {
 };
 
 /// One client connection: reads requests, one exchange at a time, writes responses, relays. [loop]
+/// Its parts: server_request.cpp (octets in, bodies), server_head.cpp (what a head must be),
+/// server_response.cpp (answers, ends), server_relay.cpp (forwarding).
 class ServerConnection final : public EventHandler, public Timed, private UpstreamUser {
   public:
     ServerConnection(LoopImpl& loop, Listener& listener, Fd fd, const SocketAddress& peer);
@@ -46,9 +54,11 @@ class ServerConnection final : public EventHandler, public Timed, private Upstre
     /// Drain: closes now when idle, else after the answer.
     void drain();
     void destroy();
+    [[nodiscard]] std::int64_t loopNow() const { return loop_.reactor.now(); }
 
-    ServerConnection *older = nullptr, *newer = nullptr;  ///< Listener's list of headless ones
-    bool is_headless = false;
+    ServerConnection *older = nullptr, *newer = nullptr;  ///< WaitingList's
+    WaitingList* waits_in = nullptr;
+    std::int64_t waits_since_ns = 0;
     std::uint64_t address_key = 0;
     std::size_t index = 0;  ///< in Listener::connections_
 
@@ -56,7 +66,7 @@ class ServerConnection final : public EventHandler, public Timed, private Upstre
     friend class HttpExchange;
     enum class Phase { Handshake, Head, Exchange, Lingering, Dead };
     enum class Body { Undecided, Buffer, Stream, Discard, Done };
-    enum class Wait { None, Head, Idle, Body, Write, Total };
+    enum class Wait { None, Head, Idle, Body, Write, Linger };
 
     void onEvents(std::uint32_t events) override;
     void onDeadline() override;
@@ -65,13 +75,17 @@ class ServerConnection final : public EventHandler, public Timed, private Upstre
     bool consume(std::string_view& data);
     bool consumeHead(std::string_view& data);
     bool consumeBody(std::string_view& data);
+    [[nodiscard]] bool checkFraming();
+    [[nodiscard]] bool resolveTarget(std::string& target);
     bool acceptHead();
+    void beginExchange(std::string&& target);
     void resolveClient();
     void takeBody(Body mode, std::uint64_t max);
     void onPiece(std::string_view piece, bool end);
     void deliverPiece(std::string_view piece, bool end);
     void bodyEnded();
-    void reject(unsigned status, std::string_view counter, std::string_view reason);
+    bool refuse(unsigned status, std::string_view counter, std::string_view reason);
+    void checkBodyRate();
     // Response side.
     bool respond(ResponseHead&& head, std::string&& body);
     bool start(ResponseHead&& head);
@@ -84,7 +98,10 @@ class ServerConnection final : public EventHandler, public Timed, private Upstre
     void flush();
     void completeIfDone();
     void finishExchange(bool aborted);
+    void linger();
     void resume();
+    void resumeRequest();
+    void hostReply(unsigned status, std::string_view text);
     // Relay.
     void forward(UpstreamGroup& group, std::uint64_t total_ms);
     void sendUpstreamBody(std::string_view piece, bool end);
@@ -94,16 +111,18 @@ class ServerConnection final : public EventHandler, public Timed, private Upstre
     bool onUpstreamHead(ResponseHead& head) override;
     bool onUpstreamBody(std::string_view piece) override;
     void onUpstreamEnd() override;
-    void onUpstreamError(ClientError error, const std::string& detail) override;
+    void onUpstreamError(const UpstreamError& error) override;
     void onUpstreamWritable() override;
 
     [[nodiscard]] bool behind() const { return out_.size() - out_sent_ > 64 * 1024; }
     [[nodiscard]] bool wantsInput() const;
-    void arm(Wait what);
-    void disarm() {
-        wait_ = Wait::None;
-        loop_.reactor.wheel().cancel(*this);
+    [[nodiscard]] bool bodyIsComing() const {
+        return phase_ == Phase::Exchange && body_ != Body::Undecided && body_ != Body::Done;
     }
+    void arm(Wait what);
+    void disarm() { arm(Wait::None); }
+    void schedule();
+    void waitIn(WaitingList* list);
     [[nodiscard]] const Limits& limits() const { return listener_.shared().settings.limits; }
     [[nodiscard]] ExchangeHooks* hooks() const;
 
@@ -117,17 +136,22 @@ class ServerConnection final : public EventHandler, public Timed, private Upstre
     HeadScanner scanner_;
     std::string in_, out_;
     std::size_t out_sent_ = 0;
-    std::int64_t head_started_ns_ = 0, body_started_ns_ = 0, total_deadline_ns_ = 0;
-    std::uint32_t requests_ = 0;
-    bool readable_ = false, processing_ = false, keep_alive_ = true, peer_eof_ = false,
-         close_after_ = false;
+    std::int64_t wait_until_ns_ = 0, total_until_ns_ = 0;  ///< 0: no such deadline
+    std::uint32_t requests_ = 0, empty_lines_ = 0;
+    bool readable_ = false, eof_pending_ = false, processing_ = false, keep_alive_ = true,
+         peer_eof_ = false, close_after_ = false;
 
     // The exchange at hand.
     std::shared_ptr<HttpExchange> exchange_;
     Summary summary_;
-    Body body_ = Body::Undecided;
-    std::uint64_t body_max_ = 0;
+    Body body_ = Body::Undecided, body_mode_ = Body::Undecided;
+    std::uint64_t body_max_ = 0, body_overhead_ = 0;
+    std::int64_t window_start_ns_ = 0;  ///< of the body's rate
+    std::uint64_t window_octets_ = 0;
+    bool window_blocked_ = false;  ///< we did not read for a part of it
     bool expect_continue_ = false, request_paused_ = false, request_taken_ = false;
+    std::string paused_piece_;  ///< of the request, behind a pause
+    bool paused_end_ = false;
     bool answered_ = false, head_sent_ = false, response_done_ = false, response_paused_ = false,
          chunked_out_ = false, no_body_ = false, wants_writable_ = false, host_reply_ = false,
          in_hook_ = false;
@@ -141,6 +165,7 @@ class ServerConnection final : public EventHandler, public Timed, private Upstre
     bool up_waiting_ = false, up_chunked_ = false;
     std::string up_queue_;  ///< request octets that came before the connection was there
     bool up_queue_end_ = false;
+    unsigned up_attempts_ = 0;
     std::int64_t up_started_ns_ = 0;
 };
 

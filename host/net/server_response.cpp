@@ -2,6 +2,7 @@
 #include <array>
 #include <charconv>
 
+#include "host/net/reason.h"
 #include "host/net/server_connection.h"
 
 /// The response side of a connection, and the exchange's end.
@@ -10,71 +11,6 @@ namespace persona::host::net {
 namespace {
 
 constexpr std::size_t kHighWater = 64 * 1024;
-
-std::string_view reasonPhrase(unsigned status) {
-    switch (status) {
-        case 200:
-            return "OK";
-        case 201:
-            return "Created";
-        case 202:
-            return "Accepted";
-        case 204:
-            return "No Content";
-        case 206:
-            return "Partial Content";
-        case 301:
-            return "Moved Permanently";
-        case 302:
-            return "Found";
-        case 303:
-            return "See Other";
-        case 304:
-            return "Not Modified";
-        case 307:
-            return "Temporary Redirect";
-        case 308:
-            return "Permanent Redirect";
-        case 400:
-            return "Bad Request";
-        case 401:
-            return "Unauthorized";
-        case 403:
-            return "Forbidden";
-        case 404:
-            return "Not Found";
-        case 405:
-            return "Method Not Allowed";
-        case 408:
-            return "Request Timeout";
-        case 413:
-            return "Content Too Large";
-        case 415:
-            return "Unsupported Media Type";
-        case 416:
-            return "Range Not Satisfiable";
-        case 417:
-            return "Expectation Failed";
-        case 421:
-            return "Misdirected Request";
-        case 429:
-            return "Too Many Requests";
-        case 431:
-            return "Request Header Fields Too Large";
-        case 500:
-            return "Internal Server Error";
-        case 501:
-            return "Not Implemented";
-        case 502:
-            return "Bad Gateway";
-        case 503:
-            return "Service Unavailable";
-        case 504:
-            return "Gateway Timeout";
-        default:
-            return "Status";
-    }
-}
 
 void appendNumber(std::string& out, std::uint64_t n, int base = 10) {
     std::array<char, 24> text{};
@@ -189,11 +125,9 @@ void ServerConnection::sendHead(std::string_view first_piece, bool end) {
     appendNumber(out, head.status);
     out.push_back(' ');
     out.append(reasonPhrase(head.status)).append("\r\n");
-    for (std::size_t i = 0; i < head.fields.size(); ++i) {
-        const auto f = head.fields[i];
-        if (isHopByHop(f.name)) continue;
-        out.append(f.name).append(": ").append(f.value).append("\r\n");
-    }
+    head.fields.appendTo(out, [](std::string_view name) {
+        return isHopByHop(name) || (name.size() == 4 && equalsNoCase(name, "date"));
+    });
     out.append("Date: ").append(loop_.date()).append("\r\n");
     if (chunked_out_)
         out.append("Transfer-Encoding: chunked\r\n");
@@ -209,7 +143,9 @@ void ServerConnection::sendHead(std::string_view first_piece, bool end) {
     out.append("\r\n");
     head_sent_ = true;
     summary_.status = head.status;
-    if (first_piece.empty() || no_body_ || chunked_out_) {
+    const auto size = static_cast<std::int64_t>(first_piece.size());
+    const bool fits = length < 0 || (end ? size == length : size <= length);
+    if (first_piece.empty() || no_body_ || chunked_out_ || !fits) {
         iovec piece{out.data(), out.size()};
         send(&piece, 1);
         if (phase_ == Phase::Exchange) sendPiece(first_piece, end);
@@ -218,7 +154,7 @@ void ServerConnection::sendHead(std::string_view first_piece, bool end) {
     std::array<iovec, 2> pieces{iovec{out.data(), out.size()},
                                 iovec{const_cast<char*>(first_piece.data()), first_piece.size()}};
     summary_.response_bytes += first_piece.size();
-    length_left_ -= static_cast<std::int64_t>(first_piece.size());
+    if (length >= 0) length_left_ -= size;
     response_done_ = end;
     send(pieces.data(), 2);
     if (end) completeIfDone();
@@ -310,7 +246,7 @@ void ServerConnection::send(iovec* pieces, int count) {
         const Io io = transport_.write(pieces, count, sent);
         if (io == Io::Done) return;
         if (io != Io::Again) return destroy();
-        if (wait_ == Wait::None || wait_ == Wait::Body) arm(Wait::Write);
+        if (wait_ != Wait::Write) arm(Wait::Write);
     }
     for (int i = 0; i < count; ++i) {
         const auto skip = std::min(sent, pieces[i].iov_len);
@@ -328,7 +264,8 @@ void ServerConnection::flush() {
     if (out_sent_ == out_.size()) {
         std::string().swap(out_);
         out_sent_ = 0;
-        if (wait_ == Wait::Write) disarm();
+        // Whoever is still sending the request is asked for progress again.
+        if (wait_ == Wait::Write) arm(bodyIsComing() ? Wait::Body : Wait::None);
     } else if (sent > 0 && wait_ == Wait::Write) {
         arm(Wait::Write);
     }
@@ -345,18 +282,7 @@ void ServerConnection::flush() {
 void ServerConnection::resume() {
     if (phase_ != Phase::Exchange) return;
     const auto keep = exchange_;
-    if (request_paused_) {
-        request_paused_ = false;
-        if (body_ == Body::Done) {
-            auto* h = hooks();
-            if (h != nullptr && !answered_ && pool_ == nullptr) h->onBodyReady();
-        } else {
-            if (wait_ == Wait::None) arm(Wait::Body);
-            body_started_ns_ = loop_.reactor.now();
-            readLoop();
-        }
-        return;
-    }
+    if (request_paused_) return resumeRequest();
     if (!response_paused_) return;
     response_paused_ = false;
     std::string passed = std::move(passed_), held = std::move(held_);
@@ -377,6 +303,20 @@ void ServerConnection::resume() {
     }
 }
 
+/// The engine's own answer, in place of whatever was on its way.
+void ServerConnection::hostReply(unsigned status, std::string_view text) {
+    host_reply_ = true;
+    answered_ = response_paused_ = request_paused_ = false;
+    passed_.clear();
+    if (body_ != Body::Done) body_ = Body::Discard;
+    ResponseHead head;
+    head.status = status;
+    // wsapi.md 1.3: 413 comes without a type.
+    if (status != 413) head.fields.add("Content-Type", "text/plain; charset=utf-8");
+    if (status == 503) head.fields.add("Retry-After", "1");
+    respond(std::move(head), std::string(text));
+}
+
 // ---- ends ---------------------------------------------------------------------------------------
 
 void ServerConnection::completeIfDone() {
@@ -387,14 +327,16 @@ void ServerConnection::completeIfDone() {
         if (!out_.empty()) return;
         finishExchange(false);
     }
-    if (phase_ == Phase::Lingering && close_after_ && out_.empty()) {
-        // Give the client the time to read the answer before unread octets reset the connection.
-        close_after_ = false;
-        transport_.shutdownWrite();
-        wait_ = Wait::Idle;
-        loop_.reactor.wheel().set(*this, loop_.reactor.now() + 2'000'000'000);
-        if (peer_eof_) destroy();
-    }
+    if (phase_ == Phase::Lingering && close_after_ && out_.empty()) linger();
+}
+
+/// Gives the client the time to read the answer before unread octets reset the connection.
+void ServerConnection::linger() {
+    close_after_ = false;
+    transport_.shutdownWrite();
+    if (peer_eof_) return destroy();
+    arm(Wait::Linger);
+    if (!processing_ && readable_) loop_.reactor.again(*this);
 }
 
 void ServerConnection::finishExchange(bool aborted) {
@@ -412,24 +354,22 @@ void ServerConnection::finishExchange(bool aborted) {
         loop_.graveyard.hooks.push_back(std::move(exchange->hooks_));
     }
     pool_ = nullptr;
+    total_until_ns_ = 0;
     disarm();
     if (aborted || phase_ == Phase::Dead) return;
-    const bool unread = body_ != Body::Done;
     parser_.reset();
     scanner_.reset();
     if (!keep_alive_ || peer_eof_ || loop_.draining) {
         phase_ = Phase::Lingering;
         in_.clear();
         close_after_ = true;
-        if (!unread && !transport_.isTls() && peer_eof_) return destroy();
         return;
     }
     phase_ = Phase::Head;
     arm(Wait::Idle);
+    waitIn(&listener_.resting);
     if (!processing_ && (!in_.empty() || readable_ || transport_.hasBuffered()))
-        loop_.reactor.defer([this] {
-            if (phase_ == Phase::Head) readLoop();
-        });
+        loop_.reactor.again(*this);
 }
 
 void ServerConnection::drain() {
@@ -439,10 +379,13 @@ void ServerConnection::drain() {
 
 void ServerConnection::destroy() {
     if (phase_ == Phase::Dead) return;
+    // An answer that breaks off must look like that, also where only the end of the stream ends it.
+    if (phase_ == Phase::Exchange && head_sent_ && (!response_done_ || !out_.empty()))
+        transport_.resetOnClose();
     phase_ = Phase::Dead;
     disarm();
     loop_.reactor.remove(transport_.fd(), *this);
-    if (is_headless) listener_.headless(*this, false);
+    waitIn(nullptr);
     finishExchange(true);
     transport_.close();
     listener_.removed(*this);

@@ -35,12 +35,14 @@ struct Limits {
     milliseconds header_deadline{10'000};    ///< first octet to end of head, in total; 408
     milliseconds idle_timeout{15'000};       ///< between requests; closed
     milliseconds write_timeout{10'000};      ///< no octet taken by the client; closed
-    std::uint32_t body_min_rate = 500;       ///< octets per second after body_grace; 408
+    std::uint32_t body_min_rate = 500;       ///< octets per second, over each body_grace; 408
     milliseconds body_grace{2'000};
     std::uint32_t connections = 16'000;             ///< of this listener
     std::uint32_t connections_per_address = 4'096;  ///< IPv4 /32 or IPv6 /64; closed at accept
     std::uint32_t requests_per_connection = 0;      ///< 0: no bound
 };
+
+enum class ForwardedHeader { XForwardedFor, Forwarded };
 
 struct ListenerSettings {
     std::string name;     ///< unique; label in logs and metrics
@@ -49,7 +51,10 @@ struct ListenerSettings {
     std::uint32_t unix_mode = 0660;
     std::optional<TlsServerSettings> tls;
     Limits limits;
-    std::vector<std::string> trusted_proxies;  ///< CIDRs whose Forwarded/X-Forwarded-For counts
+    /// CIDRs, or "unix", of the peers whose `forwarded_header` is believed.
+    std::vector<std::string> trusted_proxies;
+    /// The one field that those proxies write; the other is the client's own and is ignored.
+    ForwardedHeader forwarded_header = ForwardedHeader::XForwardedFor;
     std::vector<std::string>
         own_authorities;  ///< accepted in absolute-form; empty: as the Host field
 };
@@ -61,9 +66,17 @@ struct UpstreamSettings {
     milliseconds connect_timeout{2'000};
     milliseconds first_byte_timeout{15'000};
     milliseconds total_timeout{60'000};
-    milliseconds idle_timeout{60'000};    ///< kept connections are closed after it
-    std::uint32_t max_connections = 256;  ///< per loop
+    /// Kept connections are closed after it: before the peer does (its idle_timeout is 15 s), so
+    /// that no request meets a connection that is just being closed.
+    milliseconds idle_timeout{10'000};
+    std::uint32_t max_connections = 256;  ///< per loop, to all addresses together
     std::uint32_t max_queue = 1'024;      ///< requests waiting for a connection, per loop; 503
+    // With several addresses:
+    std::uint32_t eject_after = 5;    ///< failures or 5xx in a row
+    milliseconds ejection{10'000};    ///< left out for so long, longer each time
+    milliseconds slow_start{10'000};  ///< from a tenth of its share to all of it
+    std::string health_path = "/__heartbeat__";
+    milliseconds health_interval{5'000};  ///< asked of every address; 0: never
 };
 
 struct EngineSettings {

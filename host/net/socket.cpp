@@ -86,7 +86,7 @@ std::uint64_t SocketAddress::prefixKey() const {
             return v4 | (1ULL << 63);
         }
         std::memcpy(&key, a.s6_addr, 8);
-        return key;
+        return key == 0 ? 1 : key;  // ::1
     }
     return 0;
 }

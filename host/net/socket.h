@@ -42,7 +42,7 @@ struct SocketAddress {
     /// Textual IP without port; "unix" for local sockets. IPv4-mapped IPv6 shows as IPv4.
     [[nodiscard]] std::string host() const;
     [[nodiscard]] unsigned short port() const;
-    /// IPv4 /32 or IPv6 /64 as octets: the key of per-address caps.
+    /// IPv4 /32 or IPv6 /64 as octets: the key of per-address caps; 0 for local sockets alone.
     [[nodiscard]] std::uint64_t prefixKey() const;
     /// Loopback, private, link-local, CGNAT, multicast, unspecified, or an IPv4-mapped form of
     /// these.

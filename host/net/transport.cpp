@@ -1,5 +1,6 @@
 #include "host/net/transport.h"
 
+#include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -25,8 +26,11 @@ std::shared_ptr<TlsContext> fresh(const SSL_METHOD* method) {
     auto context = std::make_shared<TlsContext>(::SSL_CTX_new(method));
     SSL_CTX* ctx = context->get();
     ::SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
-    ::SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
-                                   SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
+    // An end of stream without close_notify stays an error: the network could cut an answer short.
+    ::SSL_CTX_set_options(
+        ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    // A key with a passphrase is an error, not a question on the terminal.
+    ::SSL_CTX_set_default_passwd_cb(ctx, [](char*, int, int, void*) { return 0; });
     ::SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                 SSL_MODE_RELEASE_BUFFERS);
     ::SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20");
@@ -174,14 +178,15 @@ Io Transport::read(char* data, std::size_t size, std::size_t& got) {
 Io Transport::write(const iovec* pieces, int count, std::size_t& sent) {
     sent = 0;
     if (ssl_ != nullptr) {
+        // One call writes one record at most. Stopping before the socket itself says no would wait
+        // for an event that does not come.
         for (int i = 0; i < count; ++i) {
-            if (pieces[i].iov_len == 0) continue;
-            std::size_t n = 0;
-            ::ERR_clear_error();
-            const int r = ::SSL_write_ex(ssl_, pieces[i].iov_base, pieces[i].iov_len, &n);
-            if (r != 1) return tlsResult(r);
-            sent += n;
-            if (n < pieces[i].iov_len) return Io::Again;
+            const auto* data = static_cast<const char*>(pieces[i].iov_base);
+            for (std::size_t at = 0, n = 0; at < pieces[i].iov_len; at += n, sent += n) {
+                ::ERR_clear_error();
+                const int r = ::SSL_write_ex(ssl_, data + at, pieces[i].iov_len - at, &n);
+                if (r != 1) return tlsResult(r);
+            }
         }
         return Io::Done;
     }
@@ -204,6 +209,11 @@ Io Transport::write(const iovec* pieces, int count, std::size_t& sent) {
 void Transport::shutdownWrite() {
     if (ssl_ != nullptr) ::SSL_shutdown(ssl_);
     ::shutdown(fd_.get(), SHUT_WR);
+}
+
+void Transport::resetOnClose() {
+    const linger now{1, 0};
+    ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 
 bool Transport::hasBuffered() const {

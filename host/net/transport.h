@@ -49,6 +49,8 @@ class Transport {
     Io read(char* data, std::size_t size, std::size_t& got);
     Io write(const iovec* pieces, int count, std::size_t& sent);
     void shutdownWrite();
+    /// close() will reset the connection: the peer must not take what it has for all.
+    void resetOnClose();
     void close();
     [[nodiscard]] int fd() const { return fd_.get(); }
     [[nodiscard]] bool isTls() const { return ssl_ != nullptr; }

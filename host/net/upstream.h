@@ -1,6 +1,5 @@
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,11 +23,28 @@ struct Endpoint {
 /// Shared, immutable but for the TLS context (swapped on [control] by posting to every loop).
 class UpstreamGroup final : public Upstream {
   public:
-    UpstreamGroup(UpstreamSettings s, std::vector<Endpoint> e)
-        : settings(std::move(s)), endpoints(std::move(e)) {}
+    UpstreamGroup(UpstreamSettings s, std::vector<Endpoint> e, std::size_t i)
+        : settings(std::move(s)), endpoints(std::move(e)), index(i) {}
     [[nodiscard]] std::string_view name() const override { return settings.name; }
-    UpstreamSettings settings;
-    std::vector<Endpoint> endpoints;
+    const UpstreamSettings settings;
+    const std::vector<Endpoint> endpoints;
+    const std::size_t index;  ///< of its pool in LoopImpl::pools
+};
+
+/// What can go wrong with an upstream; each has its own counter (`engine.upstream.<name>`).
+enum class UpstreamFault { Connect, ConnectTimeout, Tls, Closed, FirstByte, Malformed, QueueFull };
+struct FaultMeaning {
+    unsigned status;      ///< what a forwarded request is answered
+    const char* counter;  ///< name for the observer
+    ClientError error;    ///< what a client call ends with
+};
+[[nodiscard]] FaultMeaning meaningOf(UpstreamFault fault);
+
+struct UpstreamError {
+    UpstreamFault fault;
+    bool untouched;  ///< no octet of the request was sent: it may be sent again
+    bool reused;     ///< on a connection that had been kept: a fresh one may do better
+    std::string detail;
 };
 
 /// Who waits for a connection and its answer: a forwarded exchange, or a client call. [loop]
@@ -40,14 +56,15 @@ class UpstreamUser {
     virtual bool onUpstreamBody(
         std::string_view piece) = 0;  ///< false: stop reading until resumeRead()
     virtual void onUpstreamEnd() = 0;
-    virtual void onUpstreamError(ClientError error, const std::string& detail) = 0;
+    virtual void onUpstreamError(const UpstreamError& error) = 0;
     virtual void onUpstreamWritable() = 0;
 
   protected:
     ~UpstreamUser() = default;
 };
 
-/// One connection to an upstream, kept alive between requests.
+/// One connection to an upstream, kept alive between requests. It goes back to its pool only when
+/// request and answer both ended where their framing says: else the next answer could be another's.
 class UpstreamConnection final : public EventHandler, public Timed {
   public:
     UpstreamConnection(LoopImpl& loop, UpstreamPool* pool, const Endpoint& endpoint,
@@ -57,33 +74,38 @@ class UpstreamConnection final : public EventHandler, public Timed {
     void open(UpstreamUser& user, milliseconds connect_timeout);
     /// Takes a kept connection; false when it turned out closed.
     [[nodiscard]] bool reuse(UpstreamUser& user);
-    /// Sends or queues; head_request: the answer has no body. Starts the wait for the first octet.
-    void sendRequest(const iovec* pieces, int count, bool head_request,
+    /// Sends or queues the head and what is there of the body; `complete`: that is all of it.
+    /// head_request: the answer has no body. The first octet must come within first_byte_timeout
+    /// of the last octet sent.
+    void sendRequest(const iovec* pieces, int count, bool complete, bool head_request,
                      milliseconds first_byte_timeout);
-    void send(const iovec* pieces, int count);
+    void send(const iovec* pieces, int count, bool end);
     [[nodiscard]] bool isBehind() const { return out_.size() - out_sent_ > 64 * 1024; }
     void resumeRead();
     /// The user lets go before the end: the connection is closed.
     void cancel();
     [[nodiscard]] const Endpoint& endpoint() const { return endpoint_; }
-    [[nodiscard]] bool sentAny() const { return sent_any_; }
 
   private:
     friend class UpstreamPool;
     void onEvents(std::uint32_t events) override;
     void onDeadline() override;
-    void advance();
+    void proceedConnecting(std::uint32_t events);
+    void awaitFirstByte();
     void readSome();
     bool consume(std::string_view& data);
+    bool consumeHead(std::string_view& data);
+    [[nodiscard]] bool headIsSound() const;
+    void takeHead();
     void finishMessage();
     void flush();
-    void fail(ClientError error, const std::string& detail);
+    void fail(UpstreamFault fault, const std::string& detail);
     void destroy();
 
     enum class Phase { Connecting, Handshake, Idle, Busy, Dead };
     LoopImpl& loop_;
     UpstreamPool* pool_;
-    Endpoint endpoint_;
+    const Endpoint endpoint_;
     std::shared_ptr<TlsContext> tls_;
     Transport transport_;
     Phase phase_ = Phase::Connecting;
@@ -94,38 +116,12 @@ class UpstreamConnection final : public EventHandler, public Timed {
     std::string in_, out_;
     std::size_t out_sent_ = 0;
     unsigned interim_ = 0;
-    bool sent_any_ = false, head_request_ = false, head_done_ = false, paused_ = false,
-         readable_ = false, reading_ = false, reusable_ = false, got_octet_ = false;
-};
-
-/// A loop's connections to one upstream.
-class UpstreamPool {
-  public:
-    UpstreamPool(LoopImpl& loop, std::shared_ptr<UpstreamGroup> group,
-                 std::shared_ptr<TlsContext> tls);
-    ~UpstreamPool();
-    /// Calls onUpstreamReady at once, later, or onUpstreamError (QueueFull at once).
-    void acquire(UpstreamUser& user);
-    /// Before onUpstreamReady: the user no longer waits.
-    void forget(UpstreamUser& user);
-    [[nodiscard]] const UpstreamSettings& settings() const { return group_->settings; }
-    [[nodiscard]] UpstreamGroup& group() { return *group_; }
-    void setTls(std::shared_ptr<TlsContext> tls) { tls_ = std::move(tls); }
-    void closeIdle();
-
-  private:
-    friend class UpstreamConnection;
-    void release(UpstreamConnection& connection);  ///< idle again
-    void removed(UpstreamConnection& connection);
-    void serveNext();
-
-    LoopImpl& loop_;
-    std::shared_ptr<UpstreamGroup> group_;
-    std::shared_ptr<TlsContext> tls_;
-    std::vector<std::unique_ptr<UpstreamConnection>> all_;
-    std::vector<UpstreamConnection*> idle_;
-    std::deque<UpstreamUser*> waiting_;
-    std::size_t next_endpoint_ = 0;
+    std::int64_t idle_since_ns_ = 0;
+    milliseconds first_byte_timeout_{0};
+    bool sent_any_ = false, request_done_ = false, write_failed_ = false, head_request_ = false,
+         head_done_ = false, paused_ = false, readable_ = false, eof_pending_ = false,
+         reading_ = false, reusable_ = false, reused_ = false, got_octet_ = false;
+    std::size_t slot_ = 0, endpoint_index_ = 0;  ///< the pool's
 };
 
 /// True for fields that belong to one hop (RFC 9110 7.6.1), framing included.

@@ -36,7 +36,8 @@ listeners:
     service: router
     unix_mode: 0660
     tls: {certificate_file: c.pem, key_file: k.pem, client_ca_file: ca.pem}
-    trusted_proxies: [10.0.0.0/8]
+    trusted_proxies: [10.0.0.0/8, unix]
+    forwarded_header: forwarded
     own_authorities: [login.example]
     limits:
       header_bytes: 16KiB
@@ -60,6 +61,11 @@ upstreams:
     idle_timeout: 60s
     max_connections: 256
     max_queue: 1024
+    eject_after: 5
+    ejection: 10s
+    slow_start: 10s
+    health_path: /up
+    health_interval: 5s
     tls: {ca_file: ca.pem, certificate_file: c.pem, key_file: k.pem, server_name: x}
 services:
   - id: router

@@ -7,19 +7,6 @@
 namespace persona::host::net::testing {
 namespace {
 
-/// Forwards everything to the upstream "back".
-class Relay final : public Dispatcher {
-  public:
-    void dispatch(ExchangePtr exchange) override {
-        class Hooks final : public ExchangeHooks {
-            void onComplete(const Summary&) override {}
-        };
-        exchange->attach(std::make_unique<Hooks>());
-        exchange->forward(*engine->upstream("back"), 0);
-    }
-    Engine* engine = nullptr;
-};
-
 std::shared_ptr<TestService> echo() {
     return std::make_shared<TestService>(
         [](const ExchangePtr& e) {
@@ -51,10 +38,6 @@ struct Pair {
     std::shared_ptr<Relay> relay;
     EngineUnderTest front;
 };
-
-std::string bodyOf(const std::string& answer) {
-    return answer.substr(answer.find("\r\n\r\n") + 4);
-}
 
 TEST(Forward, GetWithHeadersAndKeepAlive) {
     Pair p(echo());
@@ -98,7 +81,7 @@ TEST(Forward, LargeBodiesBothWaysInBothFramings) {
             client.send(body);
         });
         sender.join();
-        EXPECT_EQ(bodyOf(client.readAll()), body);
+        EXPECT_TRUE(bodyOf(client.readAll()) == body);
     }
     RawClient client(p.front.port());
     client.send(
@@ -110,7 +93,7 @@ TEST(Forward, LargeBodiesBothWaysInBothFramings) {
         client.send(size + piece + "\r\n");
     }
     client.send("0\r\n\r\n");
-    EXPECT_EQ(bodyOf(client.readAll()), body);
+    EXPECT_TRUE(bodyOf(client.readAll()) == body);
 }
 
 TEST(Forward, HeadHasNoBody) {

@@ -15,18 +15,13 @@ std::ostream& operator<<(std::ostream& out, const Raw& r) {
     return out << r.name;
 }
 
-std::string get(const std::string& target, const std::string& more = "") {
-    return "GET " + target + " HTTP/1.1\r\nHost: a.example\r\n" + more +
-           "Connection: close\r\n\r\n";
-}
-std::string post(const std::string& fields, const std::string& body) {
-    return "POST / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n" + fields + "\r\n" + body;
-}
-
 std::vector<Raw> table() {
     const std::string nul(1, '\0');
     std::string many;
     for (int i = 0; i < 101; ++i) many += "X-" + std::to_string(i) + ": 1\r\n";
+    // As many octets of extensions as an attacker likes, for one octet of body each.
+    std::string extended;
+    for (int i = 0; i < 200; ++i) extended += "1;a=" + std::string(1'000, 'x') + "\r\ny\r\n";
     std::string ninety;
     for (int i = 0; i < 90; ++i) ninety += "X-" + std::to_string(i) + ": 1\r\n";
     return {
@@ -140,6 +135,61 @@ std::vector<Raw> table() {
         {"too_many_fields", get("/", many), 431},
         {"head_too_large", get("/", "X: " + std::string(17 * 1024, 'a') + "\r\n"), 431},
         {"line_too_large", get("/" + std::string(17 * 1024, 'a')), 431},
+        {"chunk_size_with_blank",
+         post("Transfer-Encoding: chunked\r\n", "5 \r\nhello\r\n0\r\n\r\n"), 400},
+        {"chunk_size_0x", post("Transfer-Encoding: chunked\r\n", "0x5\r\nhello\r\n0\r\n\r\n"), 400},
+        {"chunk_size_plus", post("Transfer-Encoding: chunked\r\n", "+5\r\nhello\r\n0\r\n\r\n"),
+         400},
+        {"chunk_size_empty", post("Transfer-Encoding: chunked\r\n", "\r\nhello\r\n0\r\n\r\n"), 400},
+        {"chunk_line_bare_lf", post("Transfer-Encoding: chunked\r\n", "5\nhello\r\n0\r\n\r\n"),
+         400},
+        {"chunk_extension_bare_lf",
+         post("Transfer-Encoding: chunked\r\n", "5;a\nb\r\nhello\r\n0\r\n\r\n"), 400},
+        {"chunk_extension_bare_cr",
+         post("Transfer-Encoding: chunked\r\n", "5;a\rb\r\nhello\r\n0\r\n\r\n"), 400},
+        {"chunk_data_bare_lf", post("Transfer-Encoding: chunked\r\n", "5\r\nhello\n0\r\n\r\n"),
+         400},
+        {"chunk_header_endless",
+         post("Transfer-Encoding: chunked\r\n", "5;a=" + std::string(20'000, 'x')), 400},
+        {"chunk_zeroes_endless", post("Transfer-Encoding: chunked\r\n", std::string(20'000, '0')),
+         400},
+        {"trailers_endless",
+         post("Transfer-Encoding: chunked\r\n", "0\r\nX: " + std::string(40'000, 'x')), 400},
+        {"extensions_in_every_chunk", post("Transfer-Encoding: chunked\r\n", extended), 400},
+        {"encoding_list", post("Transfer-Encoding: chunked, chunked\r\n", "0\r\n\r\n"), 501},
+        {"encoding_identity", post("Transfer-Encoding: identity\r\n", ""), 501},
+        {"encoding_empty", post("Transfer-Encoding:\r\n", "0\r\n\r\n"), 501},
+        {"encoding_with_parameter", post("Transfer-Encoding: chunked;q=1\r\n", "0\r\n\r\n"), 501},
+        {"encoding_name_with_blank", post("Transfer-Encoding : chunked\r\n", "0\r\n\r\n"), 400},
+        {"minus_zero_length", post("Content-Length: -0\r\n", ""), 400},
+        {"length_with_blank_inside", post("Content-Length: 1 2\r\n", "hello"), 400},
+        {"length_over_int64", post("Content-Length: 9223372036854775808\r\n", "x"), 400},
+        {"huge_but_valid_length", post("Content-Length: 9223372036854775807\r\n", "x"), 413},
+        {"leading_zero_length", post("Content-Length: 005\r\n", "hello"), 200},
+        {"length_and_get", get("/", "Content-Length: 5\r\n") + "hello", 200},
+        {"fragment_in_target", get("/a#b"), 400},
+        {"three_empty_lines", "\r\n\r\n\r\n" + get("/"), 400},
+        {"lf_before_request", "\n" + get("/"), 400},
+        {"empty_authority", "GET http:///x HTTP/1.1\r\nHost:\r\n\r\n", 421},
+        {"empty_host", "GET / HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n", 200},
+        {"host_with_port", "GET / HTTP/1.1\r\nHost: a:80\r\nConnection: close\r\n\r\n", 200},
+        {"host_ipv6", "GET / HTTP/1.1\r\nHost: [::1]:80\r\nConnection: close\r\n\r\n", 200},
+        {"host_with_odd_port", "GET / HTTP/1.1\r\nHost: a:8x\r\n\r\n", 400},
+        {"host_with_two_ports", "GET / HTTP/1.1\r\nHost: a:80:80\r\n\r\n", 400},
+        {"host_open_bracket", "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", 400},
+        {"host_list", "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", 400},
+        {"host_high_bit", "GET / HTTP/1.1\r\nHost: caf\xe9\r\n\r\n", 400},
+        {"absolute_https", get("https://a.example/x"), 200},
+        {"absolute_with_query_only", get("http://a.example?x"), 200},
+        {"upgrade_h2c",
+         "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+         "HTTP2-Settings: AAMAAABk\r\n\r\n",
+         501},
+        {"upgrade_alone", "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n", 501},
+        {"version_double_digit", "GET / HTTP/1.10\r\nHost: a\r\n\r\n", 400},
+        {"version_blank", "GET / HTTP/1.1 \r\nHost: a\r\n\r\n", 400},
+        {"tab_in_request_line", "GET\t/ HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+        {"http09", "GET /\r\n\r\n", 400},
         {"binary", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 15), 400},
     };
 }

@@ -7,7 +7,7 @@ namespace persona::host::net {
 
 namespace {
 constexpr std::size_t kPiece = 16 * 1024;
-constexpr int kReadsPerTurn = 16;  ///< so that one fast upstream does not hold up the loop
+constexpr int kReadsPerTurn = 16;    ///< so that one fast upstream does not hold up the loop
 constexpr unsigned kMaxInterim = 8;  ///< answers of status 1xx before the final one
 const Limits kHeadLimits{};
 }  // namespace

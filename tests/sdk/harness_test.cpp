@@ -11,7 +11,7 @@ using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Pair;
 
-const std::string kFilter = PERSONA_BUILD_DIR "/tests/modules/sample_filter.so";
+const std::string kFilter = PERSONA_BUILD_DIR "/tests/modules/harness_filter.so";
 
 Script post(std::size_t octets) {
     Script s;

@@ -44,8 +44,8 @@ std::string Reply::status() const {
     return out;
 }
 
-SmtpDialog::SmtpDialog(Poco::Net::StreamSocket socket, const StopSignal& stop)
-    : socket_(std::move(socket)), stop_(stop) {}
+SmtpDialog::SmtpDialog(const Poco::Net::StreamSocket& socket, const StopSignal& stop)
+    : socket_(socket), stop_(stop) {}
 
 std::string SmtpDialog::fill(Clock::time_point deadline) {
     std::array<char, 4096> chunk{};

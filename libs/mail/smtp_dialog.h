@@ -42,8 +42,8 @@ class SmtpDialog {
   public:
     using Milliseconds = std::chrono::milliseconds;
 
-    /// `stop` outlives the dialog.
-    SmtpDialog(Poco::Net::StreamSocket socket, const StopSignal& stop);
+    /// Shares the socket. `stop` outlives the dialog.
+    SmtpDialog(const Poco::Net::StreamSocket& socket, const StopSignal& stop);
 
     /// Sends a line; CR LF is added. A line with CR, LF or NUL is refused.
     [[nodiscard]] Result<Reply> command(std::string_view line, Milliseconds limit);

@@ -40,7 +40,7 @@ std::optional<Spool::Entry> parseName(std::string_view name) {
     return entry;
 }
 
-std::optional<Spool::Stored> parseStored(std::string content) {
+std::optional<Spool::Stored> parseStored(const std::string& content) {
     const auto end = content.find('\n');
     if (end == std::string::npos) return std::nullopt;
     std::vector<std::string_view> words;
@@ -125,7 +125,7 @@ Result<std::optional<Spool::Stored>> Spool::read(const Entry& entry) const {
     if (::access(file.c_str(), F_OK) != 0 && errno == ENOENT) return std::optional<Stored>();
     auto content = files::readFile(file, kMostOctets);
     if (!content) return Error{content.error()};
-    auto stored = parseStored(std::move(*content));
+    auto stored = parseStored(*content);
     if (!stored) return Error{file + " is not a queued mail"};
     return stored;
 }

@@ -212,10 +212,10 @@ const handlers = {
   },
   polled(s, e) {
     if (s.screen !== 'check_email' || e.status === 'pending') return [s, []];
-    if (e.status === 'complete')
-      return s.password
-        ? stay(s, {}, { run: 'authenticate', email: s.email, password: s.password, why: 'verified' })
-        : stay(s, {}, { run: 'refresh', why: 'verified' });
+    // The password typed here signs in wherever the link was opened.
+    if (s.password && ['complete', 'mustAuth'].includes(e.status))
+      return stay(s, {}, { run: 'authenticate', email: s.email, password: s.password, why: 'verified' });
+    if (e.status === 'complete') return stay(s, {}, { run: 'refresh', why: 'verified' });
     if (e.status === 'mustAuth') return askPassword(s);
     return stay(s, { screen: 'error', error: { code: 'link_gone' } });
   },

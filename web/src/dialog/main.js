@@ -146,7 +146,7 @@ function act(type) {
 }
 
 for (const form of every('form[data-event]'))
-  form.addEventListener('submit', (event) => {
+  form.addEventListener('submit', (/** @type {Event} */ event) => {
     event.preventDefault();
     act(form.dataset.event);
   });

@@ -119,7 +119,7 @@ function makeId(service) {
     if (answer) setTimeout(() => finish(answer), 0);
   }
 
-  /** @param {Record<string, any>} options checked */
+  /** @param {Record<string, any>} options checked @param {string} api */
   const observe = (options, api) => {
     observers = options;
     rpApi = api;

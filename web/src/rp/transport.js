@@ -10,7 +10,7 @@ const popupName = '__persona_dialog';
 const readyWithin = 8000;
 
 function features() {
-  const touch = window.matchMedia && matchMedia('(pointer: coarse)').matches;
+  const touch = matchMedia('(pointer: coarse)').matches;
   if (touch) return '';  // a tab; phones ignore sizes, and some refuse windows with one
   const width = 440;
   const height = 640;

@@ -1,0 +1,4 @@
+navigator.id.watch({ onlogin: signIn });
+document.getElementById('sign-in').addEventListener('click', () => navigator.id.request({ siteName: 'Three Things' }));
+document.getElementById('sign-out').addEventListener('click', signOut);
+session().then(paint);

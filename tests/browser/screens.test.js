@@ -116,7 +116,8 @@ const ways = {
     return page;
   }],
   'dialog-computer': ['[data-screen=computer]', async (page, context) => {
-    await context.addInitScript(() => localStorage.setItem('usersComputer', JSON.stringify({ 7: { state: 'seen', updated: Date.now() - 90000 } })));
+    await page.goto(stack.service + '/about');
+    await page.evaluate(() => localStorage.setItem('usersComputer', JSON.stringify({ 7: { state: 'seen', updated: Date.now() - 90000 } })));
     return picker({ address_info: { type: 'secondary', state: 'known', issuer: 'login.localhost' } }, async (dialog) => {
       await dialog.check('input[value="ann@example.org"]');
       await submit(dialog, 'pick_email');

@@ -13,7 +13,7 @@ import { takeFlow } from './flow.js';
 import { initial, next } from './machine.js';
 import { ImproperUsage, validate } from './params.js';
 import { finishOnTop } from './provision.js';
-import { paintAsker, show } from './screens.js';
+import { paintAsker, paintHost, show } from './screens.js';
 
 const api = new Wsapi({ onSlow: (slow) => (one('#slow').textContent = slow ? t('slow') : '') });
 let state = initial();
@@ -85,6 +85,7 @@ async function begin() {
     if (window.name === '__persona_dialog') window.close();
     return stop('no_site');
   }
+  paintHost(request.origin);
   let params;
   try {
     params = validate(request.params, request.origin);

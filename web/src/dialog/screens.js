@@ -9,11 +9,17 @@ import { textColor } from './params.js';
 /** @typedef {import('./machine.js').State} State */
 /** @typedef {import('./params.js').Params} Params */
 
-/** Who asks: the host name first and always; what the site calls itself is only its word.
- *  @param {string} origin @param {Params} params */
-export function paintAsker(origin, params) {
-  const host = new URL(origin).host;  // A-labels: look-alike letters show
+/** Who asks: the host name first and always, whatever else the site got wrong. @param {string} origin */
+export function paintHost(origin) {
+  const host = /^https?:/.test(origin) ? new URL(origin).host : origin;  // A-labels: look-alike letters show
   one('#asker-host').textContent = host;
+  one('#asker').hidden = false;
+  return host;
+}
+
+/** What the site calls itself, which is only its word. @param {string} origin @param {Params} params */
+export function paintAsker(origin, params) {
+  const host = paintHost(origin);
   const name = one('#asker-name');
   if (params.siteName && params.siteName.toLowerCase() !== host) {
     name.textContent = params.siteName;
@@ -74,7 +80,7 @@ export function show(s) {
   if (!changed) return;
   shown = s.screen;
   const heading = one('h1', screen);
-  document.title = `${heading.textContent} – ${one('#asker-host').textContent}`;
+  document.title = [heading.textContent, one('#asker-host').textContent].filter(Boolean).join(' – ');
   one('#announce').textContent = heading.textContent;
   // The field that is to be filled in, or the heading where there is none; never a scroll jump.
   const field = screen.querySelector('input:not([readonly]):not([type=radio])');

@@ -52,7 +52,8 @@ function describe({ dir, ports, names, options }) {
   };
   const service = (id) => ({ id, module: `${id}.so`, ...(config[id] ? { config: config[id] } : {}),
     ...(id === 'router' ? { depends_on: options.shape === 'split' ? ['static'] : ['browserid', 'static'] } : {}) });
-  const listener = (id) => ({ name: id, address: at(id), service: id, ...(id === 'router' && options.tls ? { tls: options.tls } : {}) });
+  const listener = (id) => ({ name: id, address: at(id), service: id,
+    ...(options.shape === 'split' && id !== 'router' && !examples.includes(id) ? { trusted_proxies: ['127.0.0.1/32'] } : {}), ...(id === 'router' && options.tls ? { tls: options.tls } : {}) });
   const executors = {
     default: { threads: 4, queue: 1024, deadline: '10s' }, api: { threads: 4, queue: 1024, deadline: '10s' },
     writes: { threads: 8, queue: 1024, deadline: '10s' }, passwords: { threads: 4, queue: 64, deadline: '10s' },

@@ -83,6 +83,7 @@ async function begin() {
   const request = flow ? flow.request : requestFromFragment(fragment) || (await requestFromOpener());
   if (!request) {
     if (window.name === '__persona_dialog') window.close();
+    one('#asker').hidden = true;
     return stop('no_site');
   }
   paintHost(request.origin);

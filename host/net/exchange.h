@@ -17,11 +17,15 @@ class Exchange;
 
 enum class Flow {
     Continue,
-    Pause,  ///< nothing more of this direction until Exchange::resume()
+    Pause,  ///< nothing more of this direction until Exchange::resume(); the piece is kept back
     Taken,  ///< the hooks answered or aborted themselves
 };
 
-enum class Origin { Network, Inproc };
+enum class Origin {
+    Network,
+    Inproc,    ///< another plugin of this process asks
+    Rehearsal  ///< passes a chain that is being tried; no service answers
+};
 
 struct Summary {
     unsigned status = 0;
@@ -52,6 +56,10 @@ class ExchangeHooks {
     virtual void onComplete(const Summary&) = 0;
     [[nodiscard]] virtual bool filtersRequestBody() const { return false; }
     [[nodiscard]] virtual bool filtersResponseBody() const { return false; }
+    /// Over 0: the response is collected, at most that many octets (over: 502), before
+    /// onResponseHead(), which then finds it in Exchange::responseBody() and may still answer
+    /// something else; onResponseBody() is not called.
+    [[nodiscard]] virtual std::uint64_t buffersResponse() const { return 0; }
 };
 
 /// One request and its response. Everything on the exchange's loop thread, except loop() and
@@ -95,8 +103,11 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     /// upstream's own deadline.
     virtual void forward(Upstream& upstream, std::uint64_t total_ms) = 0;
 
-    virtual void resume() = 0;  ///< ends a Pause in whichever direction is paused
-    virtual void abort() = 0;   ///< closes the connection without an answer
+    enum class Side { Request, Response };
+    virtual void resume(Side side) = 0;  ///< ends a Pause of that direction
+    /// In onResponseHead() of hooks that buffer responses.
+    [[nodiscard]] virtual std::string_view responseBody() const { return {}; }
+    virtual void abort() = 0;  ///< closes the connection without an answer
 
   protected:
     std::unique_ptr<ExchangeHooks> hooks_;

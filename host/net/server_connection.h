@@ -32,7 +32,8 @@ class HttpExchange final : public Exchange {
     bool start(ResponseHead head) override;
     Written write(std::string_view data, bool end) override;
     void forward(Upstream& upstream, std::uint64_t total_ms) override;
-    void resume() override;
+    void resume(Side side) override;
+    [[nodiscard]] std::string_view responseBody() const override;
     void abort() override;
 
   private:
@@ -99,8 +100,9 @@ class ServerConnection final : public EventHandler, public Timed, private Upstre
     void completeIfDone();
     void finishExchange(bool aborted);
     void linger();
-    void resume();
     void resumeRequest();
+    void resumeResponse();
+    bool collect();
     void hostReply(unsigned status, std::string_view text);
     // Relay.
     void forward(UpstreamGroup& group, std::uint64_t total_ms);
@@ -154,7 +156,7 @@ class ServerConnection final : public EventHandler, public Timed, private Upstre
     bool paused_end_ = false;
     bool answered_ = false, head_sent_ = false, response_done_ = false, response_paused_ = false,
          chunked_out_ = false, no_body_ = false, wants_writable_ = false, host_reply_ = false,
-         in_hook_ = false;
+         in_hook_ = false, collecting_ = false;
     std::int64_t length_left_ = 0;
     std::string held_, passed_;  ///< response octets behind a pause: before, and after the hooks
     bool held_end_ = false, passed_end_ = false;

@@ -133,6 +133,10 @@ bool ServerConnection::onUpstreamHead(ResponseHead& head) {
     answered_ = true;
     auto* h = hooks();
     if (h == nullptr) return true;
+    if (h->buffersResponse() != 0) {
+        collecting_ = true;
+        return true;
+    }
     in_hook_ = true;
     auto* const up = up_;
     const Flow flow = h->onResponseHead();
@@ -154,6 +158,10 @@ bool ServerConnection::onUpstreamBody(std::string_view piece) {
         held_.append(piece);
         return false;
     }
+    if (collecting_) {
+        held_.append(piece);
+        return collect();
+    }
     auto* h = hooks();
     if (!head_sent_) {
         if (h == nullptr || !h->filtersResponseBody()) {
@@ -174,6 +182,11 @@ void ServerConnection::onUpstreamEnd() {
     if (body_ != Body::Done) keep_alive_ = false;  // the upstream answered early
     if (response_paused_) {
         held_end_ = true;
+        return;
+    }
+    if (collecting_) {
+        held_end_ = true;
+        collect();
         return;
     }
     auto* h = hooks();

@@ -292,8 +292,10 @@ void ServerConnection::onPiece(std::string_view piece, bool end) {
                 break;
             case Flow::Taken:
                 request_taken_ = true;
-                break;
+                if (phase_ == Phase::Exchange && end) bodyEnded();
+                return;
             case Flow::Pause:
+                if (phase_ != Phase::Exchange) return;
                 // Held back: what a filter has not made up its mind about goes nowhere.
                 request_paused_ = true;
                 paused_piece_.assign(piece);
@@ -323,11 +325,13 @@ void ServerConnection::bodyEnded() {
 }
 
 void ServerConnection::resumeRequest() {
+    if (phase_ != Phase::Exchange || !request_paused_) return;
+    const auto keep = exchange_;
     request_paused_ = false;
     const std::string piece = std::move(paused_piece_);
     paused_piece_.clear();
     deliverPiece(piece, paused_end_);
-    if (!bodyIsComing() || request_paused_) return;
+    if (exchange_ != keep || !bodyIsComing() || request_paused_) return;
     if (wait_ != Wait::Write) arm(Wait::Body);
     readLoop();
 }

@@ -44,8 +44,15 @@ void HttpExchange::forward(Upstream& upstream, std::uint64_t total_ms) {
     if (connection_ != nullptr)
         connection_->forward(static_cast<UpstreamGroup&>(upstream), total_ms);
 }
-void HttpExchange::resume() {
-    if (connection_ != nullptr) connection_->resume();
+void HttpExchange::resume(Side side) {
+    if (connection_ == nullptr) return;
+    if (side == Side::Request)
+        connection_->resumeRequest();
+    else
+        connection_->resumeResponse();
+}
+std::string_view HttpExchange::responseBody() const {
+    return connection_ != nullptr ? std::string_view(connection_->held_) : std::string_view();
 }
 void HttpExchange::abort() {
     if (connection_ != nullptr) connection_->destroy();
@@ -75,11 +82,26 @@ bool ServerConnection::start(ResponseHead&& head) {
     letGoOfUpstream();
     exchange_->response = std::move(head);
     answered_ = true;
-    if (!in_hook_) beginResponse();
+    auto* h = hooks();
+    collecting_ = h != nullptr && !in_hook_ && h->buffersResponse() != 0;
+    if (!in_hook_ && !collecting_) beginResponse();
     return true;
 }
 
+/// With all of a response that is being collected at hand, or too much of it: goes on. True: more
+/// may come.
+bool ServerConnection::collect() {
+    auto* h = hooks();
+    if (h == nullptr || held_.size() > h->buffersResponse()) {
+        upstreamFailed(502, "engine.limit.response_buffer", "a response is too large to be held");
+        return false;
+    }
+    if (held_end_) beginResponse();
+    return !held_end_;
+}
+
 void ServerConnection::beginResponse() {
+    collecting_ = false;
     auto* h = hooks();
     if (h != nullptr) {
         in_hook_ = true;
@@ -165,6 +187,8 @@ Exchange::Written ServerConnection::write(std::string_view data, bool end) {
     if (response_paused_ || !head_sent_) {
         held_.append(data);
         held_end_ = held_end_ || end;
+        if (collecting_)
+            return collect() || end ? Exchange::Written::Ok : Exchange::Written::Gone;
         if (held_.size() < kHighWater) return Exchange::Written::Ok;
         wants_writable_ = true;
         return Exchange::Written::Wait;
@@ -279,11 +303,9 @@ void ServerConnection::flush() {
     completeIfDone();
 }
 
-void ServerConnection::resume() {
-    if (phase_ != Phase::Exchange) return;
+void ServerConnection::resumeResponse() {
+    if (phase_ != Phase::Exchange || !response_paused_) return;
     const auto keep = exchange_;
-    if (request_paused_) return resumeRequest();
-    if (!response_paused_) return;
     response_paused_ = false;
     std::string passed = std::move(passed_), held = std::move(held_);
     passed_.clear();

@@ -1,0 +1,134 @@
+#include "host/tables/rates.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace {
+
+constexpr std::uint32_t kDayMs = 86'400'000, kMostMs = 7 * kDayMs;
+
+std::uint32_t toMs(std::int64_t ns) {
+    return static_cast<std::uint32_t>(ns / 1'000'000);
+}
+std::uint32_t tagOf(std::uint64_t slot) {
+    return static_cast<std::uint32_t>(slot >> 32);
+}
+/// How far ahead of now a slot's time is; under 0: idle for so long.
+std::int32_t ahead(std::uint64_t slot, std::uint32_t now_ms) {
+    return static_cast<std::int32_t>(static_cast<std::uint32_t>(slot) - now_ms);
+}
+
+}  // namespace
+
+psn_rate_table::psn_rate_table(const psn_rate_spec& spec,
+                               const persona::host::tables::Secret& secret)
+    : spec_(spec),
+      secret_(secret),
+      mask_(std::bit_ceil(static_cast<std::size_t>(spec.slots)) / kWays - 1),
+      sets_(std::make_unique<Set[]>(mask_ + 1)) {}
+
+std::uint64_t psn_rate_table::hash(std::uint64_t key, std::uint32_t rule) const {
+    // Eight octets are one round of input: the rule goes into the key half of the hash.
+    const persona::host::tables::Secret mixed{secret_[0] ^ rule, secret_[1]};
+    const auto h = persona::host::tables::sipHashOf<1, 3>(
+        mixed, {reinterpret_cast<const char*>(&key), sizeof key});
+    return tagOf(h) == 0 ? h | (1ULL << 32) : h;
+}
+
+psn_rc psn_rate_table::spend(std::uint64_t key, std::uint32_t rule, const psn_rate_limit& limit,
+                             std::uint32_t cost, std::int64_t now_ns, Mode mode,
+                             psn_rate_answer* out) {
+    const auto burst_ms = static_cast<std::uint64_t>(limit.interval_ms) * limit.burst;
+    const auto cost_ms = static_cast<std::uint64_t>(limit.interval_ms) * cost;
+    if (limit.interval_ms == 0 || limit.burst == 0 || burst_ms > kMostMs || cost_ms > kMostMs)
+        return PSN_INVALID;
+    const auto now = toMs(now_ns);
+    const auto h = hash(key, rule);
+    auto& set = sets_[h & mask_];
+    std::atomic<std::uint64_t>*found = nullptr, *victim = &set.slots[0];
+    std::uint64_t slot = 0;
+    std::int32_t most_idle = INT32_MAX;
+    for (auto& s : set.slots) {
+        const auto v = s.load(std::memory_order_relaxed);
+        if (tagOf(v) == tagOf(h)) {
+            found = &s;
+            slot = v;
+            break;
+        }
+        const auto at = v == 0 ? INT32_MIN : ahead(v, now);
+        if (at < most_idle) {
+            most_idle = at;
+            victim = &s;
+        }
+    }
+    // What is further ahead than anything can be spent comes from a clock that stepped back.
+    std::int64_t spent = found == nullptr ? 0 : std::max(0, ahead(slot, now));
+    if (spent > 2 * static_cast<std::int64_t>(burst_ms) + kDayMs) spent = 0;
+    const auto after = spent + static_cast<std::int64_t>(cost_ms);
+    const auto room = static_cast<std::int64_t>(burst_ms);
+    const bool allowed = after <= room;
+    if (mode == Mode::Charge)
+        spent = std::max(spent, std::min(after, 2 * room));
+    else if (allowed)
+        spent = after;
+    if (out != nullptr)
+        *out = {allowed ? 1U : 0U, allowed ? 0U : static_cast<std::uint32_t>(after - room),
+                static_cast<std::uint32_t>(spent), 0};
+    if (mode == Mode::Peek || (mode == Mode::Take && !allowed)) return PSN_OK;
+    const auto word = (static_cast<std::uint64_t>(tagOf(h)) << 32) |
+                      static_cast<std::uint32_t>(now + static_cast<std::uint32_t>(spent));
+    if (found == nullptr) {
+        // A key that has nothing left to spend is no loss.
+        if (most_idle > 0) evicted_.fetch_add(1, std::memory_order_relaxed);
+        found = victim;
+    }
+    found->store(word, std::memory_order_relaxed);
+    return PSN_OK;
+}
+
+psn_rc psn_rate_table::forget(std::uint64_t key, std::uint32_t rule) {
+    const auto h = hash(key, rule);
+    for (auto& s : sets_[h & mask_].slots)
+        if (tagOf(s.load(std::memory_order_relaxed)) == tagOf(h)) {
+            s.store(0, std::memory_order_relaxed);
+            return PSN_OK;
+        }
+    return PSN_NOT_FOUND;
+}
+
+void psn_rate_table::sweep(std::size_t part, std::size_t parts, std::int64_t now_ns) {
+    const auto now = toMs(now_ns);
+    const auto sets = mask_ + 1;
+    for (auto set = sets * part / parts; set < sets * (part + 1) / parts; ++set)
+        for (auto& s : sets_[set].slots) {
+            auto v = s.load(std::memory_order_relaxed);
+            if (v == 0) continue;
+            const auto at = ahead(v, now);
+            // Idle for an hour, or from a clock that was far ahead: before 32 bits turn over.
+            if (at < -3'600'000 || at > static_cast<std::int32_t>(2 * kMostMs))
+                s.compare_exchange_strong(v, 0, std::memory_order_relaxed);
+        }
+}
+
+void psn_rate_table::visit(const std::function<void(std::uint32_t, std::uint64_t)>& see) const {
+    for (std::size_t set = 0; set <= mask_; ++set)
+        for (const auto& s : sets_[set].slots)
+            if (const auto v = s.load(std::memory_order_relaxed); v != 0)
+                see(static_cast<std::uint32_t>(set), v);
+}
+
+void psn_rate_table::restore(std::uint32_t set, std::uint64_t slot, std::uint32_t shift_ms) {
+    if (set > mask_ || tagOf(slot) == 0) return;
+    const auto moved = (slot & ~0xffffffffULL) |
+                       static_cast<std::uint32_t>(static_cast<std::uint32_t>(slot) + shift_ms);
+    for (auto& s : sets_[set].slots) {
+        std::uint64_t empty = 0;
+        if (s.compare_exchange_strong(empty, moved, std::memory_order_relaxed)) return;
+    }
+}
+
+std::size_t psn_rate_table::used() const {
+    std::size_t n = 0;
+    visit([&](std::uint32_t, std::uint64_t) { ++n; });
+    return n;
+}

@@ -8,10 +8,14 @@
 #include <persona/abi/ext/clock.h>
 #include <persona/abi/ext/counters.h>
 #include <persona/abi/ext/draft/heuristic.h>
+#include <persona/abi/ext/draft/heuristics.h>
+#include <persona/abi/ext/draft/rates.h>
 #include <persona/abi/ext/executor.h>
 #include <persona/abi/ext/http_client.h>
 #include <persona/abi/ext/log.h>
 #include <persona/abi/ext/metrics.h>
+#include <persona/abi/ext/self_check.h>
+#include <persona/abi/ext/thread_check.h>
 #include <persona/abi/ext/timer.h>
 #include <persona/abi/host.h>
 #include <persona/abi/http_filter.h>
@@ -108,6 +112,49 @@ AT(psn_heuristic_factory, deactivate, 32);
 AT(psn_heuristic_factory, destroy, 40);
 AT(psn_heuristic_factory, evaluate, 48);
 AT(psn_heuristic_factory, observe, 56);
+SIZE(psn_heuristic_info, 72);
+AT(psn_heuristic_info, struct_size, 0);
+AT(psn_heuristic_info, deny_on_error, 4);
+AT(psn_heuristic_info, id, 8);
+AT(psn_heuristic_info, plugin, 24);
+AT(psn_heuristic_info, version, 40);
+AT(psn_heuristic_info, hash, 56);
+SIZE(psn_heuristics_api, 40);
+AT(psn_heuristics_api, struct_size, 0);
+AT(psn_heuristics_api, reserved, 4);
+AT(psn_heuristics_api, count, 8);
+AT(psn_heuristics_api, describe, 16);
+AT(psn_heuristics_api, evaluate, 24);
+AT(psn_heuristics_api, observe, 32);
+SIZE(psn_rate_spec, 16);
+AT(psn_rate_spec, struct_size, 0);
+AT(psn_rate_spec, slots, 4);
+AT(psn_rate_spec, persist, 8);
+AT(psn_rate_spec, reserved, 12);
+SIZE(psn_rate_limit, 8);
+AT(psn_rate_limit, interval_ms, 0);
+AT(psn_rate_limit, burst, 4);
+SIZE(psn_rate_answer, 16);
+AT(psn_rate_answer, allowed, 0);
+AT(psn_rate_answer, retry_after_ms, 4);
+AT(psn_rate_answer, spent_ms, 8);
+AT(psn_rate_answer, reserved, 12);
+SIZE(psn_rates_api, 48);
+AT(psn_rates_api, struct_size, 0);
+AT(psn_rates_api, reserved, 4);
+AT(psn_rates_api, open, 8);
+AT(psn_rates_api, take, 16);
+AT(psn_rates_api, peek, 24);
+AT(psn_rates_api, charge, 32);
+AT(psn_rates_api, forget, 40);
+SIZE(psn_self_check_plugin, 16);
+AT(psn_self_check_plugin, struct_size, 0);
+AT(psn_self_check_plugin, reserved, 4);
+AT(psn_self_check_plugin, check, 8);
+SIZE(psn_thread_check_api, 16);
+AT(psn_thread_check_api, struct_size, 0);
+AT(psn_thread_check_api, reserved, 4);
+AT(psn_thread_check_api, current, 8);
 SIZE(psn_executor_api, 24);
 AT(psn_executor_api, struct_size, 0);
 AT(psn_executor_api, reserved, 4);

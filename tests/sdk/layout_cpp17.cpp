@@ -1,7 +1,10 @@
+#include <persona/sdk/filter.hpp>
+#include <persona/sdk/heuristic.hpp>
 #include <persona/sdk/service.hpp>
 #include "layout.h"
+#include "wrappers.h"
 
 int layoutInCpp17();
 int layoutInCpp17() {
-    return 1;
+    return wrappersWork() ? 1 : 0;
 }

@@ -25,7 +25,10 @@ extern "C" {
 
 #define PSN_FILTER_BODY_NONE 0u
 #define PSN_FILTER_BODY_STREAM 1u /* pieces of at most 16 KiB */
-#define PSN_FILTER_BODY_BUFFER 2u /* one call with all of it; over the maximum: 413, or 502 */
+/* One call with all of it; over the maximum (1 octet to 16 MiB): 413, or 502. No call for a request
+ * without a body. A response is then held whole, head and all, before it passes the chain: each
+ * filter sees head and body, and may still reply, before the next one sees anything. */
+#define PSN_FILTER_BODY_BUFFER 2u
 
 typedef struct psn_filter_body {
     uint32_t request_mode, response_mode; /* PSN_FILTER_BODY_* */

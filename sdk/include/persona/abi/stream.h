@@ -71,13 +71,14 @@ typedef void (*psn_writable_fn)(void* user, psn_stream*);
 typedef struct psn_stream_api {
     uint32_t struct_size;
     uint32_t reserved;
-    /* The view stays valid as long as the stream. Filters' changes show in later calls. */
+    /* The struct stays valid as long as the stream; its views until a field is changed or the
+     * request is forwarded. Filters' changes show in later calls. */
     const psn_request* (*request)(psn_stream*);
     /* First field of that name; PSN_NOT_FOUND. */
     psn_rc (*header)(psn_stream*, psn_str name, psn_str* value);
     /* The whole body, in routes with PSN_BODY_BUFFER; valid as long as the stream. Else empty. */
     psn_str (*body)(psn_stream*);
-    /* Copies. Once per stream. */
+    /* Copies. Once per stream. In a filter's call it takes effect when the call returns REPLY. */
     psn_rc (*respond)(psn_stream*, const psn_response*);
     /* Streaming answer: start (body ignored; content_length -1 = chunked), then write until end
      * is 1. write copies; PSN_AGAIN: taken, but wait for the writable call before writing more. */
@@ -108,7 +109,7 @@ typedef struct psn_stream_api {
     psn_rc (*set_request_id)(psn_stream*, psn_str id);
     psn_token (*pause_token)(
         psn_stream*); /* [loop] in a filter call that is going to return PAUSE */
-    psn_rc (*resume)(psn_token, uint32_t result /* PSN_FILTER_CONTINUE or PSN_FILTER_REPLY */);
+    psn_rc (*resume)(psn_token, uint32_t result /* PSN_FILTER_CONTINUE or PSN_FILTER_FAIL */);
     psn_rc (*resume_reply)(psn_token, const psn_response*);
     /* Values shared by the filters of one request, copied; keys are namespaced "plugin-id.name". */
     psn_rc (*set_value)(psn_stream*, psn_str key, psn_str value);

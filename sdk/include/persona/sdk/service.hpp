@@ -2,12 +2,12 @@
 
 #include <persona/abi/http_service.h>
 
-#include <exception>
 #include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "guard.hpp"
 #include "stream.hpp"
 
 namespace persona::sdk {
@@ -64,21 +64,8 @@ class Service {
 /// Trampolines of a Service class T with `static std::vector<psn_option> options()`. Nothing thrown
 /// gets past them.
 template <typename T>
-struct ServiceFactory {
-    static T& self(psn_instance* i) noexcept { return *reinterpret_cast<T*>(i); }
-    static psn_rc create(const psn_host* h, const psn_config* c, psn_instance** out,
-                         psn_err* err) noexcept {
-        return guarded(err, [&] { *out = reinterpret_cast<psn_instance*>(new T(h, c)); });
-    }
-    static psn_rc activate(psn_instance* i, psn_err* err) noexcept {
-        return guarded(err, [&] { self(i).activate(); });
-    }
-    static void deactivate(psn_instance* i) noexcept {
-        guarded(nullptr, [&] { self(i).deactivate(); });
-    }
-    static void destroy(psn_instance* i) noexcept {
-        guarded(nullptr, [&] { delete &self(i); });
-    }
+struct ServiceFactory : InstanceFactory<T> {
+    using InstanceFactory<T>::self;
     static const psn_route* routes(psn_instance* i, std::uint32_t* count) noexcept {
         auto& r = static_cast<Service&>(self(i)).routes_;
         *count = static_cast<std::uint32_t>(r.size());
@@ -109,48 +96,20 @@ struct ServiceFactory {
         static const psn_http_service_factory kFactory{sizeof(psn_http_service_factory),
                                                        static_cast<std::uint32_t>(kOptions.size()),
                                                        kOptions.data(),
-                                                       create,
-                                                       activate,
-                                                       deactivate,
-                                                       destroy,
+                                                       InstanceFactory<T>::create,
+                                                       InstanceFactory<T>::activate,
+                                                       InstanceFactory<T>::deactivate,
+                                                       InstanceFactory<T>::destroy,
                                                        routes,
                                                        handle,
                                                        health,
                                                        nullptr};
         return &kFactory;
     }
-
-  private:
-    template <typename F>
-    static psn_rc guarded(psn_err* err, F&& f) noexcept {
-        try {
-            f();
-            return PSN_OK;
-        } catch (const std::exception& e) {
-            setError(err, e.what());
-        } catch (...) {
-            setError(err, "something was thrown that is no std::exception");
-        }
-        return PSN_FAIL;
-    }
 };
 
 }  // namespace persona::sdk
 
 /// The entry of a plugin with one role. MANIFEST: a JSON text literal (see plugin.h).
-#define PSN_SERVICE_PLUGIN(CLASS, MANIFEST)                                   \
-    extern "C" PSN_EXPORT const psn_plugin_entry* psn_plugin_entry_v1(void) { \
-        static const psn_plugin_entry kEntry{                                 \
-            PSN_ABI_MAGIC,                                                    \
-            PSN_ABI_MAJOR,                                                    \
-            PSN_ABI_MINOR,                                                    \
-            sizeof(psn_plugin_entry),                                         \
-            0,                                                                \
-            {MANIFEST, sizeof(MANIFEST) - 1},                                 \
-            [](const psn_host*, psn_err*) -> psn_rc { return PSN_OK; },       \
-            []() {},                                                          \
-            [](psn_str id) -> const void* {                                   \
-                return persona::sdk::ServiceFactory<CLASS>::get(id);          \
-            }};                                                               \
-        return &kEntry;                                                       \
-    }
+#define PSN_SERVICE_PLUGIN(CLASS, MANIFEST) \
+    PSN_PLUGIN_ENTRY(persona::sdk::ServiceFactory<CLASS>::get, MANIFEST)

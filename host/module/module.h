@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,16 @@ struct Image {
     Manifest manifest;
 };
 
+/// Which plugin ids are taken, by which file: one of these for everything that is active together.
+class Ids {
+  public:
+    /// False and `refusal`, naming both files, when another file has that id already.
+    bool claim(const Image& image, Refusal& refusal);
+
+  private:
+    std::map<std::string, std::string> hash_by_id_, file_by_id_;
+};
+
 /// Stages, probes and loads plugin files. [control]
 class Store {
   public:
@@ -44,16 +55,26 @@ class Store {
     /// `host` is passed to the plugin's init.
     std::shared_ptr<const Image> load(const std::string& file, const psn_host& host,
                                       Refusal& refusal);
+    /// Those that may be used.
     [[nodiscard]] std::vector<std::shared_ptr<const Image>> images() const;
+    /// Every image that is mapped, also those that were refused afterwards.
+    [[nodiscard]] std::size_t mapped() const { return by_hash_.size() + refused_.size(); }
+    void quarantine(std::set<std::string> hashes) { quarantined_ = std::move(hashes); }
+    [[nodiscard]] bool isQuarantined(const std::string& hash) const {
+        return quarantined_.count(hash) != 0;
+    }
     static constexpr std::size_t kWarnImages = 16, kMaxImages = 64;
 
   private:
     bool stage(const std::string& file, Image& image, Refusal& refusal);
     bool probe(const Image& image, Refusal& refusal);
     bool open(Image& image, const psn_host& host, Refusal& refusal);
+    bool meets(const Image& image, Refusal& refusal) const;
     std::string state_dir_, probe_program_, lowest_maturity_;
     std::map<std::string, std::shared_ptr<const Image>> by_hash_;
-    std::map<std::string, std::string> file_by_id_;
+    /// Mapped, but unusable until the process ends: a second try would only say something else.
+    std::map<std::string, Refusal> refused_;
+    std::set<std::string> quarantined_;
 };
 
 /// Checks the entry table of a mapped plugin, field by field.

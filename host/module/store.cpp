@@ -59,6 +59,18 @@ bool makeDirectories(const std::string& path) {
     return true;
 }
 
+/// A disk that fills up takes a part first: the next write says why.
+bool writeAll(int fd, const char* data, std::size_t size) {
+    while (size > 0) {
+        const auto n = ::write(fd, data, size);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return false;
+        data += n;
+        size -= static_cast<std::size_t>(n);
+    }
+    return true;
+}
+
 /// SHA-256 in hex of what is read from `in`, copied to `out` when that is >= 0. False with errno.
 bool hashAndCopy(int in, int out, std::string& hash) {
     std::array<char, 65536> buffer;
@@ -68,7 +80,8 @@ bool hashAndCopy(int in, int out, std::string& hash) {
     for (;;) {
         const auto n = ::read(in, buffer.data(), buffer.size());
         if (n == 0) break;
-        if (n < 0 || (out >= 0 && ::write(out, buffer.data(), static_cast<std::size_t>(n)) != n)) {
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0 || (out >= 0 && !writeAll(out, buffer.data(), static_cast<std::size_t>(n)))) {
             ok = false;
             break;
         }
@@ -109,7 +122,9 @@ Store::Store(std::string state_dir, std::string probe_program, std::string lowes
 
 std::vector<std::shared_ptr<const Image>> Store::images() const {
     std::vector<std::shared_ptr<const Image>> out;
-    for (const auto& [hash, image] : by_hash_) out.push_back(image);
+    Refusal ignored;
+    for (const auto& [hash, image] : by_hash_)
+        if (meets(*image, ignored)) out.push_back(image);
     return out;
 }
 
@@ -122,15 +137,43 @@ std::shared_ptr<const Image> Store::load(const std::string& file, const psn_host
     if (!stage(file, *image, refusal)) return nullptr;
     refusal.hash = image->hash;
     if (const auto known = by_hash_.find(image->hash); known != by_hash_.end())
-        return known->second;
-    if (by_hash_.size() >= kMaxImages) {
+        return meets(*known->second, refusal) ? known->second : nullptr;
+    if (const auto known = refused_.find(image->hash); known != refused_.end()) {
+        refusal = known->second;
+        refusal.file = file;
+        return nullptr;
+    }
+    if (mapped() >= kMaxImages) {
         refuse(refusal, "load", "fewer than 64 images in this process", "64",
                "images are never unmapped: restart the process");
         return nullptr;
     }
-    if (!probe(*image, refusal) || !open(*image, host, refusal)) return nullptr;
+    if (!probe(*image, refusal)) return nullptr;
+    if (!open(*image, host, refusal)) {
+        refused_[image->hash] = refusal;
+        return nullptr;
+    }
     by_hash_[image->hash] = image;
-    return image;
+    return meets(*image, refusal) ? image : nullptr;
+}
+
+/// What depends on the configuration rather than on the image.
+bool Store::meets(const Image& image, Refusal& r) const {
+    if (rank(image.manifest.maturity) >= rank(lowest_maturity_)) return true;
+    return refuse(r, "maturity", lowest_maturity_ + " or better", image.manifest.maturity,
+                  "set modules_maturity: " + image.manifest.maturity + " to allow it");
+}
+
+bool Ids::claim(const Image& image, Refusal& r) {
+    const auto [hash, fresh] = hash_by_id_.emplace(image.manifest.id, image.hash);
+    if (fresh) file_by_id_[image.manifest.id] = image.file;
+    if (hash->second == image.hash) return true;
+    r.file = image.file;
+    r.hash = image.hash;
+    return refuse(
+        r, "id", "an id that no other plugin has",
+        "'" + image.manifest.id + "', which " + file_by_id_[image.manifest.id] + " has too",
+        "remove one of the two files from the configuration");
 }
 
 bool Store::stage(const std::string& file, Image& image, Refusal& r) {
@@ -279,20 +322,16 @@ bool Store::open(Image& image, const psn_host& host, Refusal& r) {
     image.entry = entry();
     if (!handshake(image.entry, r)) return false;
     if (!parseManifest(image.entry->manifest, image.manifest, r)) return false;
-    if (rank(image.manifest.maturity) < rank(lowest_maturity_))
-        return refuse(r, "maturity", lowest_maturity_ + " or better", image.manifest.maturity,
-                      "set modules_maturity: " + image.manifest.maturity + " to allow it");
-    const auto [it, fresh] = file_by_id_.emplace(image.manifest.id, image.file);
-    if (!fresh && it->second != image.file)
-        return refuse(r, "id", "an id that no other plugin has",
-                      "'" + image.manifest.id + "', which " + it->second + " has too",
-                      "remove one of the two files from the configuration");
     char text[512];
     psn_err err{text, sizeof text, 0};
-    if (image.entry->init(&host, &err) != PSN_OK)
-        return refuse(r, "init", "PSN_OK", "a failure: " + std::string(text, err.len),
-                      "the plugin's own reason stands before");
-    return true;
+    try {
+        if (image.entry->init(&host, &err) == PSN_OK) return true;
+    } catch (...) {
+        return refuse(r, "init", "no exception across the border", "one",
+                      "catch everything in the plugin; the SDK's wrapper does");
+    }
+    return refuse(r, "init", "PSN_OK", "a failure: " + std::string(text, err.len),
+                  "the plugin's own reason stands before");
 }
 
 }  // namespace persona::host::module

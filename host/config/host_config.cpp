@@ -139,9 +139,37 @@ FilterSettings readFilter(MapReader& r) {
                                            "written for a filter from a module");
     f.deny_on_error = r.choice("on_error", "deny", {"allow", "deny"}) == "deny";
     f.pause_deadline_ms = r.duration("pause_deadline", 250, 1, kDay);
+    f.budget_us = r.microseconds("budget", f.budget_us, 1, 10'000'000);
     f.options = r.raw("config");
     r.finish();
     return f;
+}
+
+HeuristicSettings readHeuristic(MapReader& r) {
+    HeuristicSettings h;
+    h.path = r.path();
+    h.id = r.required("id");
+    h.module = r.required("module");
+    if (!r.has("on_error"))
+        r.document().problem(r.node(),
+                             r.path() + ": `on_error: allow` or `on_error: deny` must be written");
+    h.deny_on_error = r.choice("on_error", "allow", {"allow", "deny"}) == "deny";
+    h.budget_us = r.microseconds("budget", h.budget_us, 1, 10'000'000);
+    h.options = r.raw("config");
+    r.finish();
+    return h;
+}
+
+GenerationSettings readGenerations(MapReader r) {
+    GenerationSettings g;
+    g.drain_timeout_ms = r.duration("drain_timeout", g.drain_timeout_ms, 0, kDay);
+    g.watch_ms = r.duration("watch", g.watch_ms, 0, kDay);
+    g.smoke_deadline_ms = r.duration("smoke_deadline", g.smoke_deadline_ms, 10, kDay);
+    g.auto_rollback = r.boolean("auto_rollback", g.auto_rollback);
+    g.smoke = r.boolean("smoke", g.smoke);
+    g.watch_plugins = r.boolean("watch_plugins", g.watch_plugins);
+    r.finish();
+    return g;
 }
 
 ServiceSettings readService(MapReader& r) {
@@ -210,10 +238,10 @@ void checkReferences(Document& d, const HostConfig& c) {
 
 const std::set<std::string>& topLevelKeys() {
     static const std::set<std::string> kKeys{
-        "process",   "state_dir",  "plugin_dir", "loops",    "drain_timeout",    "pid_file",
-        "log",       "access_log", "statsd",     "admin",    "test_open_roles",  "common",
-        "executors", "listeners",  "upstreams",  "services", "modules_maturity", "outbound",
-        "lockdown"};
+        "process",    "state_dir",   "plugin_dir", "loops",    "drain_timeout",    "pid_file",
+        "log",        "access_log",  "statsd",     "admin",    "test_open_roles",  "common",
+        "executors",  "listeners",   "upstreams",  "services", "modules_maturity", "outbound",
+        "heuristics", "generations", "watchdog",   "tables",   "thread_check",     "lockdown"};
     return kKeys;
 }
 
@@ -246,9 +274,21 @@ HostConfig readHostConfig(Document& document, const std::string& default_plugin_
     statsd.finish();
     auto admin = r.child("admin");
     c.admin_address = admin.text("address", "");
+    c.admin_socket = admin.text("socket", "");
+    c.admin_socket_mode = admin.mode("socket_mode", c.admin_socket_mode);
     admin.finish();
     c.lowest_maturity = r.choice("modules_maturity", "beta", {"stable", "beta", "experimental"});
     c.test_open_roles = r.boolean("test_open_roles", false);
+    c.thread_check = r.boolean("thread_check", false);
+    auto watchdog = r.child("watchdog");
+    c.watchdog_warn_ms = watchdog.duration("warn", c.watchdog_warn_ms, 10, kDay);
+    c.watchdog_abort_ms = watchdog.duration("abort", c.watchdog_abort_ms, 0, kDay);
+    watchdog.finish();
+    auto tables = r.child("tables");
+    c.snapshot_interval_ms = tables.duration("snapshot_interval", c.snapshot_interval_ms, 0, kDay);
+    tables.finish();
+    c.generations = readGenerations(r.child("generations"));
+    for (auto& h : r.children("heuristics")) c.heuristics.push_back(readHeuristic(h));
     c.common = r.raw("common");
     bool has_default = false;
     for (auto& [name, e] : r.named("executors")) {
@@ -274,6 +314,9 @@ HostConfig readHostConfig(Document& document, const std::string& default_plugin_
     uniqueNames(document, c.engine.listeners, "listener", [](const auto& l) { return l.name; });
     uniqueNames(document, c.engine.upstreams, "upstream", [](const auto& u) { return u.name; });
     uniqueNames(document, c.services, "service", [](const auto& s) { return s.id; });
+    uniqueNames(document, c.heuristics, "heuristic", [](const auto& h) { return h.id; });
+    for (const auto& s : c.services)
+        uniqueNames(document, s.filters, "filter", [](const auto& f) { return f.id; });
     checkReferences(document, c);
     return c;
 }

@@ -19,9 +19,24 @@ struct ExecutorSettings {
 struct FilterSettings {
     std::string id, builtin, module;
     bool deny_on_error = true;
-    std::int64_t pause_deadline_ms = 250;
+    std::int64_t pause_deadline_ms = 250, budget_us = 1'000;
     std::string path;    ///< in the file, for messages
     YAML::Node options;  ///< checked against the plugin's own table
+};
+
+struct HeuristicSettings {
+    std::string id, module;
+    bool deny_on_error = false;
+    std::int64_t budget_us = 200;
+    std::string path;
+    YAML::Node options;
+};
+
+/// How new generations of filters come in and old ones leave.
+struct GenerationSettings {
+    std::int64_t drain_timeout_ms = 30'000, watch_ms = 60'000, smoke_deadline_ms = 5'000;
+    bool auto_rollback = true, smoke = true;
+    bool watch_plugins = false;  ///< reload when a plugin file in use is replaced by rename
 };
 
 struct ServiceSettings {
@@ -38,7 +53,13 @@ struct HostConfig {
     std::string process, state_dir, plugin_dir, pid_file;
     std::string log_level, log_file, log_format, access_log_file;
     bool statsd_enabled = false;
-    std::string statsd_address, admin_address, lowest_maturity;
+    std::string statsd_address, admin_address, admin_socket, lowest_maturity;
+    std::uint32_t admin_socket_mode = 0600;
+    std::int64_t watchdog_warn_ms = 1'000, watchdog_abort_ms = 10'000;
+    std::int64_t snapshot_interval_ms = 30'000;
+    bool thread_check = false;
+    GenerationSettings generations;
+    std::vector<HeuristicSettings> heuristics;
     bool test_open_roles = false;
     bool lockdown = false;  ///< see host/app/lockdown.h
     net::EngineSettings engine;

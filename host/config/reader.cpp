@@ -261,6 +261,11 @@ std::int64_t MapReader::duration(const std::string& key, std::int64_t fallback_m
     return value(key, fallback_ms, min_ms, max_ms, "a duration such as 30s or 250ms",
                  durationText(fallback_ms), parseDuration);
 }
+std::int64_t MapReader::microseconds(const std::string& key, std::int64_t fallback_us,
+                                     std::int64_t min_us, std::int64_t max_us) {
+    return value(key, fallback_us, min_us, max_us, "a duration such as 200us or 1ms",
+                 std::to_string(fallback_us) + "us", parseMicroseconds);
+}
 std::int64_t MapReader::size(const std::string& key, std::int64_t fallback, std::int64_t min,
                              std::int64_t max) {
     return value(key, fallback, min, max, "a size such as 10KiB", sizeText(fallback), parseSize);

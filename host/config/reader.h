@@ -67,6 +67,8 @@ class MapReader {
     std::uint32_t mode(const std::string& key, std::uint32_t fallback);
     std::int64_t duration(const std::string& key, std::int64_t fallback_ms, std::int64_t min_ms,
                           std::int64_t max_ms);
+    std::int64_t microseconds(const std::string& key, std::int64_t fallback_us, std::int64_t min_us,
+                              std::int64_t max_us);
     std::int64_t size(const std::string& key, std::int64_t fallback, std::int64_t min,
                       std::int64_t max);
     std::vector<std::string> list(const std::string& key);

@@ -60,6 +60,12 @@ std::optional<std::int64_t> parseDuration(std::string_view text) {
     return withUnit(text, kDurations);
 }
 
+std::optional<std::int64_t> parseMicroseconds(std::string_view text) {
+    static constexpr Unit kUnits[] = {
+        {"us", 1}, {"ms", 1'000}, {"s", 1'000'000}, {"m", 60'000'000}};
+    return withUnit(text, kUnits);
+}
+
 std::optional<std::int64_t> parseSize(std::string_view text) {
     return withUnit(text, kSizes);
 }

@@ -10,6 +10,8 @@ namespace persona::host::config {
 
 /// "250ms", "30s", "5m", "2h", "28d" in milliseconds; "0" alone is 0. Empty: not a duration.
 [[nodiscard]] std::optional<std::int64_t> parseDuration(std::string_view text);
+/// The same with "200us" too, in microseconds.
+[[nodiscard]] std::optional<std::int64_t> parseMicroseconds(std::string_view text);
 /// "512B", "10KiB", "1MiB", "2GiB" in octets; "0" alone is 0. Empty: not a size.
 [[nodiscard]] std::optional<std::int64_t> parseSize(std::string_view text);
 [[nodiscard]] std::optional<std::int64_t> parseInt(std::string_view text);

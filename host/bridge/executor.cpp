@@ -78,6 +78,12 @@ std::uint64_t Timers::start(std::uint64_t delay_ms, std::uint64_t period_ms,
     return id;
 }
 
+void Timers::post(std::function<void()> task) {
+    const std::lock_guard lock(mutex_);
+    timers_[next_id_++] = {0, 0, std::move(task)};
+    ready_.notify_one();
+}
+
 void Timers::cancel(std::uint64_t id) {
     std::unique_lock lock(mutex_);
     timers_.erase(id);
@@ -111,13 +117,14 @@ void Timers::run() {
             continue;
         }
         running_ = next->first;
-        const auto task = next->second.task;
+        auto task = next->second.task;
         if (next->second.period_ns > 0)
             next->second.due_ns = net::monotonicNs() + next->second.period_ns;
         else
             timers_.erase(next);
         lock.unlock();
         task();
+        task = nullptr;  // what it holds may go only now, and not under the lock
         lock.lock();
         running_ = 0;
         idle_.notify_all();

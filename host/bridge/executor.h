@@ -53,6 +53,9 @@ class Timers {
     std::uint64_t start(std::uint64_t delay_ms, std::uint64_t period_ms,
                         std::function<void()> task);
     void cancel(std::uint64_t id);
+    /// As soon as the thread is free; not counted among the 10,000.
+    void post(std::function<void()> task);
+    [[nodiscard]] bool isCurrent() const { return std::this_thread::get_id() == thread_.get_id(); }
     void stop();
 
   private:

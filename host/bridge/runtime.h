@@ -3,6 +3,7 @@
 #include <persona/abi/http_filter.h>
 #include <persona/abi/http_service.h>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -11,28 +12,33 @@
 #include <vector>
 
 #include "host/bridge/executor.h"
+#include "host/bridge/plugin_tag.h"
 #include "host/config/plugin_config.h"
 #include "host/module/module.h"
 #include "host/net/engine.h"
 #include "host/observe/log.h"
 #include "host/observe/metrics.h"
-#include "host/tables/counters.h"
+#include "host/tables/tables.h"
 
 namespace persona::host::bridge {
 
 class Service;
+class Heuristic;
 
 /// All that the ABI tables reach: one for each process.
 struct Runtime {
     observe::Log& log;
     observe::Metrics& metrics;
     observe::AccessLog* access_log = nullptr;
-    tables::Counters& counters;
+    tables::Tables& counters;
     Timers& timers;
-    std::map<std::string, std::unique_ptr<Executor>, std::less<>> executors;
-    net::Engine* engine = nullptr;
-    std::map<std::string, std::shared_ptr<Service>, std::less<>> services;
     config::InprocUpstreams inproc;
+    std::map<std::string, std::unique_ptr<Executor>, std::less<>> executors{};
+    std::map<std::string, std::shared_ptr<Service>, std::less<>> services{};
+    net::Engine* engine = nullptr;  ///< nullptr until it is made
+    unsigned engine_loops = 1;
+    bool thread_check = false;
+    std::atomic<bool> loops_run{false};  ///< from here on, what loops own is changed by message
 
     [[nodiscard]] Executor* executor(std::string_view name);
     [[nodiscard]] bool hasUpstream(std::string_view name);
@@ -50,9 +56,15 @@ class PluginContext {
         return *static_cast<PluginContext*>(host->reserved);
     }
     void cancelTimers();
+    /// Keeps the generation of this plugin alive as long as work of it is under way.
+    [[nodiscard]] std::shared_ptr<const void> keepAlive() const { return owner.lock(); }
 
     Runtime& runtime;
     const std::string id, metric_prefix;
+    const PluginTag* tag;
+    std::weak_ptr<const void> owner;  ///< empty for roles, which live as long as the process
+    const std::vector<std::unique_ptr<Heuristic>>* heuristics = nullptr;  ///< of its generation
+    std::atomic<std::uint32_t> works{0}, calls{0};  ///< under way, for `ctl generations`
     std::mutex timers_mutex;
     std::set<std::uint64_t> timers;
 
@@ -79,19 +91,7 @@ struct ErrorText {
     return {s.data(), s.size()};
 }
 
-/// The id of the plugin whose code this thread is in, for the crash handler; nullptr: none.
-extern thread_local const char* current_plugin;
-class InPlugin {
-  public:
-    explicit InPlugin(const std::string& id) : before_(current_plugin) {
-        current_plugin = id.c_str();
-    }
-    ~InPlugin() { current_plugin = before_; }
-    InPlugin(const InPlugin&) = delete;
-    InPlugin& operator=(const InPlugin&) = delete;
-
-  private:
-    const char* before_;
-};
+/// Path of a module named in the configuration.
+[[nodiscard]] std::string modulePath(const std::string& plugin_dir, const std::string& module);
 
 }  // namespace persona::host::bridge

@@ -7,6 +7,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -16,11 +17,13 @@ namespace {
 
 constexpr std::size_t kQueue = 2048, kMaxLine = 4096;
 
+constexpr const char* kLevels[] = {"trace", "debug", "info", "warn", "error"};
+
+/// 5: none of that name.
 unsigned levelOf(const std::string& name) {
-    static const char* kNames[] = {"trace", "debug", "info", "warn", "error"};
-    for (unsigned i = 0; i < 5; ++i)
-        if (name == kNames[i]) return i;
-    return 2;
+    unsigned i = 0;
+    while (i < 5 && name != kLevels[i]) ++i;
+    return i;
 }
 
 void appendEscaped(std::string& out, std::string_view text, bool json) {
@@ -48,7 +51,7 @@ class Log::Sink {
 
 Log::Log(const std::string& process, const std::string& level, const std::string& file,
          const std::string& format)
-    : level_(levelOf(level)),
+    : level_(std::min(levelOf(level), 4U)),
       json_(format == "json"),
       process_(process),
       sink_(std::make_unique<Sink>()) {
@@ -73,14 +76,19 @@ Log::~Log() {
     sink_->pool.reset();
 }
 
-void Log::setLevel(const std::string& level) {
-    level_.store(levelOf(level));
+bool Log::setLevel(const std::string& level) {
+    const auto n = levelOf(level);
+    if (n < 5) level_.store(n);
+    return n < 5;
+}
+
+std::string Log::level() const {
+    return kLevels[level_.load()];
 }
 
 void Log::write(unsigned level, std::string_view component, std::string_view message) {
     if (!enabled(level)) return;
-    static constexpr std::string_view kNames[] = {"trace", "debug", "info", "warn", "error"};
-    const auto name = kNames[level < 5 ? level : 4];
+    const std::string_view name = kLevels[level < 5 ? level : 4];
     std::string line;
     if (json_) {
         line.append("\"level\":\"")

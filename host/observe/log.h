@@ -22,7 +22,9 @@ class Log {
     [[nodiscard]] bool enabled(unsigned level) const {
         return level >= level_.load(std::memory_order_relaxed);
     }
-    void setLevel(const std::string& level);
+    /// False: no such level.
+    bool setLevel(const std::string& level);
+    [[nodiscard]] std::string level() const;
     /// [any] level as psn.log/1. Control characters are escaped, cut at 4096 octets.
     void write(unsigned level, std::string_view component, std::string_view message);
     void flush();

@@ -78,6 +78,14 @@ std::string Metrics::prometheus() {
     return out;
 }
 
+std::map<std::string, std::int64_t> Metrics::values() {
+    const std::lock_guard lock(mutex_);
+    std::map<std::string, std::int64_t> out;
+    for (const auto& m : all_)
+        if (m.kind != PSN_METRIC_TIMING) out[m.name] = m.value.load();
+    return out;
+}
+
 std::string Metrics::startStatsd(const std::string& address) {
     net::SocketAddress a;
     std::string error;

@@ -40,6 +40,8 @@ class Metrics {
     /// [any] Slow path for names known only at run time of the engine.
     void count(std::string_view name);
     [[nodiscard]] std::string prometheus();
+    /// Counters and gauges by name.
+    [[nodiscard]] std::map<std::string, std::int64_t> values();
     /// Starts sending. Empty, or what is wrong with the address.
     std::string startStatsd(const std::string& address);
 

@@ -1,0 +1,113 @@
+#include "host/bridge/heuristics.h"
+
+#include "host/bridge/ticks.h"
+
+namespace persona::host::bridge {
+
+namespace {
+
+psn_str literal(std::string_view s) {
+    return toAbi(s);
+}
+
+}  // namespace
+
+std::string Heuristic::adopt(const psn_plugin_entry& entry, Lifecycle& out,
+                             const psn_option*& options, std::size_t& count) {
+    factory_ = static_cast<const psn_heuristic_factory*>(
+        entry.get_factory({PSN_HEURISTIC_ID, sizeof PSN_HEURISTIC_ID - 1}));
+    if (factory_ == nullptr || factory_->struct_size < sizeof(psn_heuristic_factory) ||
+        factory_->create == nullptr || factory_->destroy == nullptr ||
+        factory_->evaluate == nullptr)
+        return "the plugin has no usable factory " PSN_HEURISTIC_ID "; rebuild with the SDK";
+    out = {factory_->create, factory_->activate, factory_->deactivate, factory_->destroy, nullptr};
+    options = factory_->options;
+    count = factory_->option_count;
+    return "";
+}
+
+psn_rc Heuristic::evaluate(const psn_facts& facts, psn_verdict& out, unsigned loop) {
+    const auto onError = [&](psn_rc rc, std::string_view reason) {
+        out = {};
+        out.struct_size = sizeof out;
+        out.kind = settings.deny_on_error ? PSN_VERDICT_DENY : PSN_VERDICT_ABSTAIN;
+        out.reason = literal(reason);
+        return rc;
+    };
+    if (quarantined) return onError(PSN_GONE, "quarantine");
+    if (breaker.isOpen(facts.now_ns)) return onError(PSN_DENIED, "breaker");
+    breaker.called(loop);
+    out = {};
+    out.struct_size = sizeof out;
+    const auto from = ticks();
+    psn_rc rc = PSN_FAIL;
+    {
+        const InPlugin mark(tag);
+        try {
+            rc = factory_->evaluate(instance, &facts, &out);
+        } catch (...) {
+            rc = PSN_FAIL;
+        }
+    }
+    ended(ticks() - from);
+    if (rc == PSN_OK && out.kind <= PSN_VERDICT_DENY && out.weight <= 1000 && out.level <= 15) {
+        breaker.succeeded();
+        return PSN_OK;
+    }
+    fault(rc == PSN_OK ? Fault::BadResult : Fault::Failed,
+          rc == PSN_OK ? "evaluate gave a verdict out of range" : "evaluate failed");
+    return onError(PSN_FAIL, "fault");
+}
+
+void Heuristic::observe(const psn_facts& facts, const psn_outcome& outcome) {
+    if (quarantined || factory_->observe == nullptr || breaker.isOpen(facts.now_ns)) return;
+    const auto from = ticks();
+    {
+        const InPlugin mark(tag);
+        try {
+            factory_->observe(instance, &facts, &outcome);
+        } catch (...) {
+            fault(Fault::Failed, "an exception left observe");
+        }
+    }
+    ended(ticks() - from);
+}
+
+const psn_heuristics_api& heuristicsApi() {
+    static const auto find = [](const psn_host* h, std::uint32_t i) -> Heuristic* {
+        const auto* all = PluginContext::of(h).heuristics;
+        return all != nullptr && i < all->size() ? (*all)[i].get() : nullptr;
+    };
+    static const psn_heuristics_api kApi{
+        sizeof(psn_heuristics_api),
+        0,
+        [](const psn_host* h) -> std::uint32_t {
+            const auto* all = PluginContext::of(h).heuristics;
+            return all == nullptr ? 0 : static_cast<std::uint32_t>(all->size());
+        },
+        [](const psn_host* h, std::uint32_t i, psn_heuristic_info* out) -> psn_rc {
+            const auto* one = find(h, i);
+            if (one == nullptr || out == nullptr) return PSN_NOT_FOUND;
+            const auto& manifest = one->image->manifest;
+            *out = {sizeof *out,
+                    one->settings.deny_on_error ? 1U : 0U,
+                    toAbi(one->settings.id),
+                    toAbi(manifest.id),
+                    toAbi(manifest.version),
+                    toAbi(one->image->hash)};
+            return PSN_OK;
+        },
+        [](const psn_host* h, std::uint32_t i, const psn_facts* facts, psn_verdict* out) -> psn_rc {
+            auto* one = find(h, i);
+            if (one == nullptr || facts == nullptr || out == nullptr) return PSN_NOT_FOUND;
+            return one->evaluate(*facts, *out, current_loop);
+        },
+        [](const psn_host* h, std::uint32_t i, const psn_facts* facts, const psn_outcome* outcome) {
+            auto* one = find(h, i);
+            if (one != nullptr && facts != nullptr && outcome != nullptr)
+                one->observe(*facts, *outcome);
+        }};
+    return kApi;
+}
+
+}  // namespace persona::host::bridge

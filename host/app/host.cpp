@@ -1,10 +1,18 @@
 #include "host/app/host.h"
 
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <filesystem>
 #include <fstream>
+#include <future>
+
+#include "host/admin/admin.h"
+#include "host/bridge/watchdog.h"
+#include "host/generation/manager.h"
+#include "host/module/crash_log.h"
+#include "host/net/reactor.h"
 
 #include "host/app/lockdown.h"
 
@@ -18,10 +26,10 @@ std::string directoryOf(const std::string& path) {
     return path.substr(0, path.rfind('/'));
 }
 
-std::array<std::uint64_t, 2> randomKey() {
-    std::array<std::uint64_t, 2> key{};
-    [[maybe_unused]] const auto n = ::getrandom(key.data(), sizeof key, 0);
-    return key;
+std::int64_t wallMs() {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
 }
 
 class EngineObserver final : public net::EngineObserver {
@@ -35,29 +43,6 @@ class EngineObserver final : public net::EngineObserver {
   private:
     observe::Log& log_;
     observe::Metrics& metrics_;
-};
-
-/// /metrics, /generations and /__heartbeat__ on the admin listener.
-class Admin final : public net::Dispatcher {
-  public:
-    using Page = std::function<std::string(std::string_view path, std::string& type)>;
-    explicit Admin(Page page) : page_(std::move(page)) {}
-    void dispatch(net::ExchangePtr exchange) override {
-        class Hooks final : public net::ExchangeHooks {
-            void onComplete(const net::Summary&) override {}
-        };
-        exchange->attach(std::make_unique<Hooks>());
-        exchange->discardBody(0);
-        const std::string_view target = exchange->request.target;
-        net::ResponseHead head;
-        std::string type, body = page_(target.substr(0, target.find('?')), type);
-        head.status = type.empty() ? 404 : 200;
-        head.fields.add("Content-Type", type.empty() ? "text/plain" : type);
-        exchange->respond(std::move(head), type.empty() ? "Not Found" : std::move(body));
-    }
-
-  private:
-    Page page_;
 };
 
 std::vector<std::pair<std::string, std::string>> environment() {
@@ -86,15 +71,31 @@ class Host::Impl {
     void setUp() {
         log = std::make_unique<observe::Log>(settings.process, settings.log_level,
                                              settings.log_file, settings.log_format);
-        counters = std::make_unique<tables::Counters>(randomKey());
+        std::string trouble;
+        counters = std::make_unique<tables::Tables>(
+            tables::loadSecret(settings.state_dir + "/tables.secret", trouble));
+        if (!trouble.empty()) log->write(3, "tables", trouble);
+        trouble = counters->load(snapshotFile(), wallMs(), net::monotonicNs());
+        if (!trouble.empty()) log->write(3, "tables", trouble);
         timers = std::make_unique<bridge::Timers>();
-        runtime = std::make_unique<bridge::Runtime>(bridge::Runtime{
-            *log, metrics, nullptr, *counters, *timers, {}, nullptr, {}, settings.inproc});
+        runtime = std::unique_ptr<bridge::Runtime>(
+            new bridge::Runtime{*log, metrics, nullptr, *counters, *timers, settings.inproc});
+        runtime->engine_loops = settings.engine.loops != 0
+                                    ? settings.engine.loops
+                                    : std::max(1U, std::thread::hardware_concurrency());
+        settings.engine.loops = runtime->engine_loops;
+        runtime->thread_check = settings.thread_check;
         for (const auto& e : settings.executors)
             runtime->executors[e.name] = std::make_unique<bridge::Executor>(e);
         store =
             std::make_unique<module::Store>(settings.state_dir, program, settings.lowest_maturity);
         loader = std::make_unique<bridge::PluginContext>(*runtime, "loader", "browserid.");
+        module::CrashLog crashes(settings.state_dir + "/crashes.log");
+        store->quarantine(crashes.quarantined(::time(nullptr)));
+        setCrashLog(crashes.openForCrash());
+        manager =
+            std::make_unique<generation::Manager>(*runtime, *store, settings.generations,
+                                                  settings.plugin_dir, [this] { return again(); });
     }
 
     /// Loads every module and reads every option. Problems go to the document.
@@ -105,6 +106,11 @@ class Host::Impl {
             auto image = store->load(bridge::modulePath(settings.plugin_dir, s.module),
                                      loader->host(), refusal);
             if (!image) {
+                document.problem(document.root()["services"],
+                                 "service '" + s.id + "': " + refusal.text());
+                continue;
+            }
+            if (!role_ids.claim(*image, refusal)) {
                 document.problem(document.root()["services"],
                                  "service '" + s.id + "': " + refusal.text());
                 continue;
@@ -120,7 +126,6 @@ class Host::Impl {
             pending.push_back({service, image, std::move(options)});
             runtime->services[s.id] = service;
         }
-        used_common = used;
         if (document.problems().empty()) {
             for (auto& p : pending) {
                 if (const auto error = p.service->create(p.image, std::move(p.options));
@@ -129,63 +134,138 @@ class Host::Impl {
             }
         }
         if (document.problems().empty()) {
-            std::string error;
-            chains = buildChains(settings, document, error);
-            if (!error.empty()) document.problem(document.root()["services"], error);
+            const auto error = manager->begin(document, settings, used, role_ids);
+            if (!error.empty() && document.problems().empty())
+                document.problem(document.root()["services"], error);
         }
-        if (document.problems().empty())
-            config::finishCommon(document, settings.common, used_common);
+        if (document.problems().empty()) config::finishCommon(document, settings.common, used);
+        tellCrashHandler();
+    }
+
+    void tellCrashHandler() {
         std::vector<std::string> modules;
         for (const auto& i : store->images())
             modules.push_back(i->manifest.id + " " + i->manifest.version + " " +
                               i->hash.substr(0, 16) + " " + i->file);
         setCrashModules(modules);
-        if (store->images().size() > module::Store::kWarnImages)
+        if (store->mapped() > module::Store::kWarnImages)
             log->write(3, "modules",
-                       std::to_string(store->images().size()) +
+                       std::to_string(store->mapped()) +
                            " plugin images are mapped; 64 is the bound; restart when convenient");
     }
 
-    std::vector<std::shared_ptr<const bridge::Chain>> buildChains(const config::HostConfig& c,
-                                                                  config::Document& document,
-                                                                  std::string& error) {
-        std::vector<std::shared_ptr<const bridge::Chain>> out;
-        ++generation;
-        for (const auto& s : c.services) {
-            out.push_back(bridge::buildChain(*runtime, s, generation, *store, settings.plugin_dir,
-                                             document, c.common, used_common, error));
-            if (!error.empty()) return {};
+    /// The file as it is now, for a reload: roles and all that they stand on must be the same.
+    generation::Manager::Fresh again() {
+        generation::Manager::Fresh f;
+        f.document = config::Document::load(file);
+        f.config = read(f.document);
+        const auto refuse = [&](std::string why) {
+            f.error = std::move(why);
+            return std::move(f);
+        };
+        if (!f.document.problems().empty()) return refuse(f.document.problems().front());
+        if (f.config.services.size() != settings.services.size())
+            return refuse("services were added or removed: that needs a restart");
+        for (std::size_t n = 0; n < settings.services.size(); ++n)
+            if (f.config.services[n].id != settings.services[n].id ||
+                f.config.services[n].module != settings.services[n].module)
+                return refuse("service '" + f.config.services[n].id +
+                              "' is another one than at the start: that needs a restart");
+        if (auto error = engine->reloadTls(); !error.empty()) return refuse(error);
+        f.notes = changedBesides(f.document.root(), document.root());
+        f.apply = [this, level = f.config.log_level] {
+            log->setLevel(level);
+            tellCrashHandler();
+        };
+        return f;
+    }
+
+    /// Parts of the file that differ from what this process was started with and stay as they were.
+    static std::vector<std::string> changedBesides(const YAML::Node& now, const YAML::Node& then) {
+        std::vector<std::string> out;
+        const auto dump = [](const YAML::Node& node) {
+            return node.IsDefined() ? YAML::Dump(node) : std::string();
+        };
+        for (const auto& key : config::topLevelKeys()) {
+            if (key == "services" || key == "heuristics" || key == "log") continue;
+            if (dump(now[key]) != dump(then[key]))
+                out.push_back("'" + key + "' has changed: it takes effect after a restart");
         }
+        for (std::size_t n = 0; n < now["services"].size(); ++n)
+            for (const char* key : {"config", "depends_on"})
+                if (dump(now["services"][n][key]) != dump(then["services"][n][key]))
+                    out.push_back("'" + std::string(key) + "' of service '" +
+                                  now["services"][n]["id"].Scalar() +
+                                  "' has changed: it takes effect after a restart");
         return out;
     }
 
-    std::string page(std::string_view path, std::string& type) {
-        if (path == "/__heartbeat__") {
-            type = "text/plain";
-            return "ok";
-        }
-        if (path == "/metrics") {
-            type = "text/plain; version=0.0.4";
-            metrics.declare(3, "engine.connections")
-                .value.store(static_cast<std::int64_t>(engine->stats().connections));
-            metrics.declare(3, "log.dropped")
-                .value.store(static_cast<std::int64_t>(log->dropped()));
-            if (access_log)
-                metrics.declare(3, "access_log.dropped")
-                    .value.store(static_cast<std::int64_t>(access_log->dropped()));
-            return metrics.prometheus();
-        }
-        if (path == "/generations") {
-            type = "text/plain; charset=utf-8";
-            const std::lock_guard lock(generation_mutex);
-            std::string out = "generation " + std::to_string(published) +
-                              "\nlast reload: " + (last_error.empty() ? "ok" : last_error) + "\n";
-            for (const auto& i : store->images())
-                out += "module " + i->manifest.id + " " + i->manifest.version + " sha256 " +
-                       i->hash.substr(0, 16) + " " + i->file + "\n";
-            return out;
-        }
-        return "";
+    std::string page() {
+        metrics.declare(3, "engine.connections")
+            .value.store(static_cast<std::int64_t>(engine->stats().connections));
+        metrics.declare(3, "log.dropped").value.store(static_cast<std::int64_t>(log->dropped()));
+        if (access_log)
+            metrics.declare(3, "access_log.dropped")
+                .value.store(static_cast<std::int64_t>(access_log->dropped()));
+        return metrics.prometheus();
+    }
+
+    /// The listeners of the admin side, under names that no service can have.
+    void addAdmin(net::EngineSettings& engine_settings, net::Engine::Services& services) {
+        const auto add = [&](const char* name, const std::string& address, bool may_change) {
+            if (address.empty()) return;
+            net::ListenerSettings l;
+            l.name = name;
+            l.address = address;
+            l.service = std::string(name) + " ";
+            l.unix_mode = static_cast<std::uint32_t>(settings.admin_socket_mode);
+            engine_settings.listeners.push_back(l);
+            services[l.service] = std::make_shared<admin::Admin>(
+                admin::Port{*runtime, *manager, *store,
+                            [this](std::function<void()> task) { timers->post(std::move(task)); },
+                            [this] { return page(); }},
+                may_change);
+        };
+        add("admin", settings.admin_address, false);
+        if (!settings.admin_socket.empty())
+            add("control", "unix:" + absolute(settings.admin_socket), true);
+    }
+    static std::string absolute(const std::string& path) {
+        return std::filesystem::absolute(path).string();
+    }
+
+    [[nodiscard]] std::string snapshotFile() const {
+        return settings.state_dir + "/tables.snapshot";
+    }
+    void saveTables() {
+        if (settings.snapshot_interval_ms == 0) return;
+        const auto trouble = counters->save(snapshotFile(), wallMs(), net::monotonicNs());
+        if (trouble.empty()) return;
+        metrics.count("tables.snapshot_failed");
+        log->write(3, "tables", trouble);
+    }
+    void keepTables() {
+        timers->start(30'000, 30'000, [this] { counters->tend(net::monotonicNs()); });
+        if (const auto ms = static_cast<std::uint64_t>(settings.snapshot_interval_ms); ms != 0)
+            timers->start(ms, ms, [this] { saveTables(); });
+    }
+
+    /// In an order in which nobody is called any more by what has gone.
+    void shutDown() {
+        if (!runtime) return;
+        watchdog.reset();
+        for (auto& [name, e] : runtime->executors) e->stop();
+        if (engine) engine->stop();
+        if (timers) timers->stop();
+        runtime->loops_run = false;
+        for (auto& p : pending) p.service->dropChains();
+        engine.reset();
+        runtime->engine = nullptr;
+        if (manager) manager->shutDown();
+        if (served) saveTables();
+        for (auto& p : pending) p.service->deactivate();
+        pending.clear();
+        runtime->services.clear();
     }
 
     struct Pending {
@@ -200,7 +280,7 @@ class Host::Impl {
     observe::Metrics metrics;
     std::unique_ptr<observe::Log> log;
     std::unique_ptr<observe::AccessLog> access_log;
-    std::unique_ptr<tables::Counters> counters;
+    std::unique_ptr<tables::Tables> counters;
     std::unique_ptr<bridge::Timers> timers;
     std::unique_ptr<EngineObserver> observer;
     std::unique_ptr<bridge::Runtime> runtime;
@@ -208,13 +288,10 @@ class Host::Impl {
     std::unique_ptr<module::Store> store;
     std::unique_ptr<net::Engine> engine;
     std::vector<Pending> pending;
-    std::vector<std::shared_ptr<const bridge::Chain>> chains;
-    std::set<std::string> used_common;
-    std::uint64_t generation = 0;
-    std::mutex generation_mutex;
-    std::uint64_t published = 0;
-    std::string last_error;
-    bool started = false;
+    std::unique_ptr<bridge::Watchdog> watchdog;
+    module::Ids role_ids;
+    std::unique_ptr<generation::Manager> manager;
+    bool started = false, served = false;
 };
 
 Host::Host(std::string config_file, std::string program)
@@ -222,15 +299,7 @@ Host::Host(std::string config_file, std::string program)
 
 Host::~Host() {
     if (impl_->started) drainAndStop();
-    if (impl_->engine) impl_->engine->stop();
-    impl_->chains.clear();
-    for (auto& p : impl_->pending) p.service->deactivate();
-    if (impl_->runtime) {
-        for (auto& [name, e] : impl_->runtime->executors) e->stop();
-        if (impl_->timers) impl_->timers->stop();
-        impl_->pending.clear();
-        impl_->runtime->services.clear();
-    }
+    impl_->shutDown();
 }
 
 const config::HostConfig& Host::settings() const {
@@ -268,9 +337,7 @@ std::string Host::describeEffective() const {
 std::string Host::start() {
     auto& i = *impl_;
     try {
-        const bool wants_access_log = std::any_of(i.chains.begin(), i.chains.end(),
-                                                  [](const auto& c) { return c->access_log; });
-        if (wants_access_log)
+        if (i.manager->wantsAccessLog())
             i.access_log = std::make_unique<observe::AccessLog>(i.settings.access_log_file);
     } catch (const std::exception& e) {
         return e.what();
@@ -280,62 +347,48 @@ std::string Host::start() {
     auto settings = i.settings.engine;
     net::Engine::Services services;
     for (const auto& p : i.pending) services[p.service->id()] = p.service;
-    if (!i.settings.admin_address.empty()) {
-        net::ListenerSettings admin;
-        admin.name = "admin";
-        admin.address = i.settings.admin_address;
-        admin.service = "admin ";  // a name that no service can have
-        settings.listeners.push_back(admin);
-        services["admin "] = std::make_shared<Admin>(
-            [&i](std::string_view path, std::string& type) { return i.page(path, type); });
-    }
+    i.addAdmin(settings, services);
     i.engine = std::make_unique<net::Engine>(settings, *i.observer);
     i.runtime->engine = i.engine.get();
-    for (std::size_t n = 0; n < i.pending.size(); ++n) i.pending[n].service->publish(i.chains[n]);
     for (auto& p : i.pending)
         if (auto error = p.service->activate(); !error.empty()) return error;
+    if (auto error = i.manager->publishFirst(); !error.empty()) return error;
     if (i.settings.statsd_enabled)
         if (auto error = i.metrics.startStatsd(i.settings.statsd_address); !error.empty())
             return error;
     if (auto error = i.engine->start(std::move(services)); !error.empty()) return error;
-    i.started = true;
+    i.runtime->loops_run = true;
+    i.started = i.served = true;
+    i.keepTables();
+    i.watchdog = std::make_unique<bridge::Watchdog>(
+        *i.runtime,
+        bridge::Watchdog::Settings{i.settings.watchdog_warn_ms, i.settings.watchdog_abort_ms},
+        [] { std::abort(); });
     if (i.settings.lockdown) {
         if (auto error = lockDown(); !error.empty()) return error;
         i.log->write(2, "host", "locked down: no new sockets, programs, or executable memory");
     }
-    const std::lock_guard lock(i.generation_mutex);
-    i.published = i.generation;
     return "";
 }
 
-std::string Host::reload() {
-    auto& i = *impl_;
-    const auto fail = [&](std::string why) {
-        const std::lock_guard lock(i.generation_mutex);
-        i.last_error = why;
-        return why;
-    };
-    auto document = config::Document::load(i.file);
-    const auto fresh = i.read(document);
-    if (!document.problems().empty()) return fail(document.problems().front());
-    if (fresh.services.size() != i.settings.services.size())
-        return fail("services were added or removed: that needs a restart");
-    for (std::size_t n = 0; n < fresh.services.size(); ++n)
-        if (fresh.services[n].id != i.settings.services[n].id ||
-            fresh.services[n].module != i.settings.services[n].module)
-            return fail("service '" + fresh.services[n].id +
-                        "' is not what it was: that needs a restart");
-    std::string error;
-    auto chains = i.buildChains(fresh, document, error);
-    if (!error.empty()) return fail(error);
-    if (error = i.engine->reloadTls(); !error.empty()) return fail(error);
-    i.log->setLevel(fresh.log_level);
-    for (std::size_t n = 0; n < i.pending.size(); ++n) i.pending[n].service->publish(chains[n]);
-    i.chains = std::move(chains);
-    const std::lock_guard lock(i.generation_mutex);
-    i.published = i.generation;
-    i.last_error.clear();
-    return "";
+std::string Host::reload(const std::string& from) {
+    std::promise<std::string> answer;
+    impl_->manager->reload(from, false, [&](const generation::Outcome& outcome) {
+        answer.set_value(outcome.ok ? "" : outcome.error);
+    });
+    return answer.get_future().get();
+}
+
+generation::Manager& Host::generations() {
+    return *impl_->manager;
+}
+
+void Host::onControl(std::function<void()> task) {
+    impl_->timers->post(std::move(task));
+}
+
+unsigned short Host::port(const std::string& listener) const {
+    return impl_->engine ? impl_->engine->port(listener) : 0;
 }
 
 bool Host::drainAndStop() {
@@ -343,10 +396,9 @@ bool Host::drainAndStop() {
     if (!i.started) return true;
     i.started = false;
     const bool clean = i.engine->drain();
+    i.watchdog.reset();
     for (auto& [name, e] : i.runtime->executors) e->stop();
     i.engine->stop();
-    i.chains.clear();
-    for (auto& p : i.pending) p.service->deactivate();
     i.timers->stop();
     return clean;
 }

@@ -1,10 +1,15 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "host/bridge/service.h"
+
+namespace persona::host::generation {
+class Manager;
+}
 
 namespace persona::host::app {
 
@@ -24,11 +29,17 @@ class Host {
     std::vector<std::string> load();
     /// After load() without problems: activates, binds, serves. Empty, or what failed.
     std::string start();
-    /// Rebuilds every chain from the file as it is now, reads certificates again, takes over the
-    /// log level. Empty, or what failed; then everything stays as it was.
-    std::string reload();
+    /// Builds a new generation of filters from the file as it is now, reads certificates again,
+    /// takes over the log level. Waits for it. Empty, or what failed; then everything stays as it
+    /// was. `from`: who asks, for the log.
+    std::string reload(const std::string& from);
     /// Serves what is in flight, then stops. True: nothing was cut.
     bool drainAndStop();
+    [[nodiscard]] generation::Manager& generations();
+    /// Runs `task` on [control].
+    void onControl(std::function<void()> task);
+    /// Port that a listener is bound to ("admin" too); 0: no such listener.
+    [[nodiscard]] unsigned short port(const std::string& listener) const;
     [[nodiscard]] std::string describeEffective() const;
     [[nodiscard]] const config::HostConfig& settings() const;
     void log(unsigned level, const std::string& message);
@@ -44,5 +55,7 @@ void notifySupervisor(const std::string& state);
 void installCrashHandler();
 /// The module list that the crash handler prints; copied.
 void setCrashModules(const std::vector<std::string>& lines);
+/// Where it notes which plugin it was in; -1: nowhere.
+void setCrashLog(int fd);
 
 }  // namespace persona::host::app

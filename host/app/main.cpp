@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "host/admin/ctl.h"
 #include "host/app/host.h"
 #include "host/net/client_call.h"
 #include "host/net/reactor.h"
@@ -22,6 +23,7 @@ constexpr const char* kUsageText =
     "persona-host print-config CONFIG effective values and where each comes from; secrets are "
     "masked\n"
     "persona-host healthcheck URL     exit status 0 when GET URL answers 200 within 5 s\n"
+    "persona-host ctl ...             asks a running process; see persona-host ctl --help\n"
     "persona-host version\n";
 
 std::string ownPath() {
@@ -176,7 +178,7 @@ class Application final : public Poco::Util::ServerApplication {
             if (::sigwait(&signals, &signal) != 0) continue;
             if (signal != SIGHUP) break;
             notifySupervisor("RELOADING=1");
-            error = host.reload();
+            error = host.reload("SIGHUP");
             host.log(error.empty() ? 2 : 4,
                      error.empty() ? "reloaded"
                                    : "reload refused, everything stays as it was: " + error);
@@ -208,6 +210,11 @@ int main(int argc, char** argv) {
         return set;
     }();
     ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+    if (argc >= 2 && std::string_view(argv[1]) == "ctl") {
+        const int status = persona::host::admin::ctlMain({argv + 2, argv + argc});
+        std::cout.flush();
+        return status;
+    }
     app::installCrashHandler();
     int status = 0;
     {

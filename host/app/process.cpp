@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "host/app/host.h"
+#include "host/module/crash_log.h"
 
 /// What a process owes its supervisor and its operator.
 namespace persona::host::app {
@@ -32,6 +33,7 @@ void notifySupervisor(const std::string& state) {
 namespace {
 
 char crash_modules[8192];
+[[maybe_unused]] int crash_log_fd = -1;
 
 [[maybe_unused]] void put(const char* text) {
     // Async-signal-safe: nothing but write.
@@ -43,7 +45,16 @@ void onCrash(int signal) {
     put("persona-host: fatal signal ");
     put(::sigabbrev_np(signal) != nullptr ? ::sigabbrev_np(signal) : "?");
     put(" in plugin ");
-    put(bridge::current_plugin != nullptr ? bridge::current_plugin : "(none: the host itself)");
+    const auto* tag = bridge::current_plugin.load(std::memory_order_relaxed);
+    put(tag != nullptr ? tag->id.c_str() : "(none: the host itself)");
+    if (tag != nullptr && !tag->hash.empty()) {
+        put(" sha256 ");
+        put(tag->hash.c_str());
+        timespec now{};
+        ::clock_gettime(CLOCK_REALTIME, &now);
+        if (tag->swappable)
+            module::CrashLog::record(crash_log_fd, now.tv_sec, tag->hash.c_str(), tag->id.c_str());
+    }
     put("\nmodules:\n");
     put(crash_modules);
     ::signal(signal, SIG_DFL);
@@ -57,6 +68,10 @@ void setCrashModules(const std::vector<std::string>& lines) {
     std::string all;
     for (const auto& l : lines) all += "  " + l + "\n";
     std::strncpy(crash_modules, all.c_str(), sizeof crash_modules - 1);
+}
+
+void setCrashLog(int fd) {
+    crash_log_fd = fd;
 }
 
 void installCrashHandler() {

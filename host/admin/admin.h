@@ -1,0 +1,41 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "host/generation/manager.h"
+
+namespace persona::host::admin {
+
+/// What the admin side may reach. All [control] but `on_control` and `metrics`.
+struct Port {
+    bridge::Runtime& runtime;
+    generation::Manager& generations;
+    module::Store& modules;
+    std::function<void(std::function<void()>)> on_control;  ///< [any]
+    std::function<std::string()> metrics;                   ///< [any] Prometheus text
+};
+
+/// Answers the admin listeners. The TCP one shows: GET /metrics, /generations, /__heartbeat__. The
+/// unix socket, whose file permissions say who may, also changes: POST /reload[?dry_run=1],
+/// /revert, /loglevel?level=L, beside GET /generations, /modules, /counters, /loglevel. JSON, but
+/// /metrics.
+class Admin final : public net::Dispatcher {
+  public:
+    Admin(Port port, bool may_change) : port_(std::move(port)), may_change_(may_change) {}
+    void dispatch(net::ExchangePtr exchange) override;
+
+  private:
+    void answer(const net::ExchangePtr& exchange, unsigned status, const std::string& type,
+                std::string body) const;
+    void read(const net::ExchangePtr& exchange, const std::string& path) const;
+    void change(const net::ExchangePtr& exchange, const std::string& path,
+                const std::string& query);
+    [[nodiscard]] std::string generations() const;
+    [[nodiscard]] std::string modules() const;
+    [[nodiscard]] std::string counters() const;
+    Port port_;
+    const bool may_change_;
+};
+
+}  // namespace persona::host::admin

@@ -1,0 +1,397 @@
+#include "host/generation/manager.h"
+
+#include <algorithm>
+#include <condition_variable>
+
+#include "host/generation/rehearsal.h"
+#include "host/net/reactor.h"
+
+namespace persona::host::generation {
+
+namespace {
+
+constexpr std::int64_t kTendMs = 100;
+constexpr std::uint64_t kFewestCallsToJudge = 20;
+
+double rateOf(const Generation::Counts& c) {
+    return c.calls == 0 ? 0.0 : static_cast<double>(c.faults) / static_cast<double>(c.calls);
+}
+
+std::string plural(std::size_t n, const char* what) {
+    return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
+}
+
+}  // namespace
+
+Manager::Manager(bridge::Runtime& runtime, module::Store& store,
+                 config::GenerationSettings settings, std::string plugin_dir, Read read)
+    : runtime_(runtime),
+      store_(store),
+      settings_(settings),
+      plugin_dir_(std::move(plugin_dir)),
+      read_(std::move(read)) {}
+
+Manager::~Manager() {
+    shutDown();
+}
+
+void Manager::say(unsigned level, const std::string& text) {
+    runtime_.log.write(level, "generation", text);
+}
+
+std::shared_ptr<Generation> Manager::make() {
+    return {new Generation(++last_id_, runtime_.engine_loops),
+            [this](Generation* dead) { bury(dead); }};
+}
+
+/// The last hold is gone, on whatever thread: only [control] may put it away.
+void Manager::bury(Generation* generation) {
+    const std::lock_guard lock(mutex_);
+    dead_.push_back(generation);
+    if (!closed_ && dead_.size() == 1) runtime_.timers.post([this] { reap(); });
+}
+
+void Manager::reap() {
+    std::vector<Generation*> dead;
+    {
+        const std::lock_guard lock(mutex_);
+        dead.swap(dead_);
+    }
+    for (auto* g : dead) {
+        const auto id = g->id;
+        const bool was_published = g->published_ns != 0;
+        delete g;
+        if (!was_published) continue;
+        runtime_.metrics.count("generation.reaped");
+        say(2, "generation " + std::to_string(id) + " reaped");
+    }
+}
+
+// ---- the first one ------------------------------------------------------------------------------
+
+std::string Manager::begin(config::Document& document, const config::HostConfig& config,
+                           std::set<std::string>& used_common, const module::Ids& roles) {
+    role_ids_ = roles;
+    auto ids = role_ids_;
+    active_ = make();
+    bridge::BuildContext context{runtime_,    store_,      ids,     document, config.common,
+                                 used_common, plugin_dir_, active_, nullptr};
+    return active_->build(context, config);
+}
+
+bool Manager::wantsAccessLog() const {
+    return active_ && std::any_of(active_->chains().begin(), active_->chains().end(),
+                                  [](const auto& c) { return c.second->access_log; });
+}
+
+std::string Manager::publishFirst() {
+    if (auto wrong = active_->warmUp(); !wrong.empty()) return wrong;
+    if (settings_.smoke) {
+        const auto tried = rehearse(runtime_, active_, settings_.smoke_deadline_ms);
+        if (tried.hung) stuck_.push_back(active_);
+        if (!tried.error.empty()) return tried.error;
+    }
+    for (const auto& [id, service] : runtime_.services)
+        service->publish(active_->chain(id), active_);
+    active_->state = State::Active;
+    active_->published_ns = net::monotonicNs();
+    runtime_.metrics.declare(3, "generation.active")
+        .value.store(static_cast<std::int64_t>(active_->id));
+    tend_timer_ = runtime_.timers.start(kTendMs, kTendMs, [this] { tend(); });
+    return "";
+}
+
+// ---- requests -----------------------------------------------------------------------------------
+
+void Manager::reload(const std::string& from, bool dry_run, Done done) {
+    submit({dry_run, false, from, std::move(done)});
+}
+
+void Manager::revert(const std::string& from, Done done) {
+    submit({false, true, from, std::move(done)});
+}
+
+void Manager::submit(Waiting waiting) {
+    const std::lock_guard lock(mutex_);
+    if (closed_) {
+        Outcome outcome;
+        outcome.step = "start";
+        outcome.error = "the process is shutting down";
+        return waiting.done(outcome);
+    }
+    waiting_.push_back(std::move(waiting));
+    if (running_) {
+        runtime_.metrics.count("generation.coalesced");
+        return;
+    }
+    running_ = true;
+    runtime_.timers.post([this] { runAll(); });
+}
+
+/// One batch after the other: whoever asked while a run was under way is answered by the next,
+/// which read the files after the question.
+void Manager::runAll() {
+    for (;;) {
+        std::vector<Waiting> batch;
+        {
+            const std::lock_guard lock(mutex_);
+            if (waiting_.empty()) {
+                running_ = false;
+                return;
+            }
+            // Only equal questions share an answer, and a revert is never merged with anything.
+            const auto first = waiting_.front();
+            const auto same = [&](const Waiting& w) {
+                return !first.revert && !w.revert && w.dry_run == first.dry_run;
+            };
+            batch.push_back(first);
+            waiting_.erase(waiting_.begin());
+            for (auto w = waiting_.begin(); w != waiting_.end();)
+                if (same(*w)) {
+                    batch.push_back(std::move(*w));
+                    w = waiting_.erase(w);
+                } else {
+                    ++w;
+                }
+        }
+        const auto& first = batch.front();
+        say(2, std::string(first.revert    ? "revert"
+                           : first.dry_run ? "dry run"
+                                           : "reload") +
+                   " asked for by " + first.from +
+                   (batch.size() > 1 ? " and " + std::to_string(batch.size() - 1) + " more" : ""));
+        Outcome outcome;
+        try {
+            outcome = first.revert ? swapBack() : build(first.dry_run);
+        } catch (const std::exception& e) {
+            refused(outcome, "build", e.what());
+        }
+        outcome.dry_run = first.dry_run;
+        reap();  // what was refused is gone when the answer comes
+        for (auto& w : batch) w.done(outcome);
+    }
+}
+
+void Manager::refused(Outcome& outcome, const char* step, std::string error) {
+    outcome.ok = false;
+    outcome.step = step;
+    outcome.error = std::move(error);
+    outcome.generation = active();
+    last_error_ = std::string(step) + ": " + outcome.error;
+    runtime_.metrics.count(std::string("generation.refused.") + step);
+    say(4, "refused at step '" + std::string(step) + "', generation " +
+               std::to_string(outcome.generation) + " stays: " + outcome.error);
+}
+
+Outcome Manager::build(bool dry_run) {
+    Outcome outcome;
+    const auto from = net::monotonicNs();
+    const auto step = [&](const char* name) {
+        runtime_.metrics.count(std::string("generation.step.") + name);
+        say(1, std::string("step ") + name);
+    };
+    step("read");
+    auto fresh = read_();
+    if (!fresh.error.empty()) return refused(outcome, "read", fresh.error), outcome;
+    outcome.notes = fresh.notes;
+    step("create");  // stages, probes and loads what is new, then creates
+    auto next = make();
+    auto ids = role_ids_;
+    std::set<std::string> used;
+    bridge::BuildContext context{runtime_, store_,      ids,  fresh.document, fresh.config.common,
+                                 used,     plugin_dir_, next, nullptr};
+    if (auto wrong = next->build(context, fresh.config); !wrong.empty())
+        return refused(outcome, "create", wrong), outcome;
+    step("activate");
+    if (auto wrong = next->warmUp(); !wrong.empty())
+        return refused(outcome, "activate", wrong), outcome;
+    if (settings_.smoke) {
+        step("smoke");
+        const auto tried = rehearse(runtime_, next, settings_.smoke_deadline_ms);
+        if (tried.hung) stuck_.push_back(next);
+        if (!tried.error.empty()) return refused(outcome, "smoke", tried.error), outcome;
+    }
+    outcome.build_us = (net::monotonicNs() - from) / 1'000;
+    outcome.ok = true;
+    if (dry_run) {
+        outcome.generation = active();
+        say(2, "dry run: generation " + std::to_string(next->id) + " would be published");
+        return outcome;
+    }
+    step("publish");
+    publish(next, outcome);
+    if (fresh.apply) fresh.apply();
+    last_error_.clear();
+    if (const auto mapped = store_.mapped(); mapped > module::Store::kWarnImages)
+        outcome.notes.push_back(plural(mapped, "plugin image") + " mapped; " +
+                                std::to_string(module::Store::kMaxImages) +
+                                " is the bound; restart when convenient");
+    for (const auto& n : outcome.notes) say(3, n);
+    return outcome;
+}
+
+// ---- swaps --------------------------------------------------------------------------------------
+
+void Manager::publish(const std::shared_ptr<Generation>& generation, Outcome& outcome) {
+    struct Waiter {
+        std::mutex mutex;
+        std::condition_variable ready;
+        std::size_t left;
+    };
+    const auto from = net::monotonicNs();
+    auto waiter = std::make_shared<Waiter>();
+    waiter->left = runtime_.services.size() * runtime_.engine_loops;
+    for (const auto& [id, service] : runtime_.services)
+        service->publish(generation->chain(id), generation, [waiter] {
+            const std::lock_guard lock(waiter->mutex);
+            if (--waiter->left == 0) waiter->ready.notify_one();
+        });
+    {
+        std::unique_lock lock(waiter->mutex);
+        if (!waiter->ready.wait_for(lock, std::chrono::seconds(2),
+                                    [&] { return waiter->left == 0; }))
+            outcome.notes.push_back(
+                "a loop has not taken the new generation within 2 s; it will "
+                "when its plugin returns");
+    }
+    outcome.publish_us = (net::monotonicNs() - from) / 1'000;
+    outcome.generation = generation->id;
+    rate_before_ = active_ ? rateOf(active_->counts()) : 0;
+    if (standby_ && standby_ != generation) drain(standby_);
+    standby_ = std::exchange(active_, generation);
+    if (standby_) standby_->state = State::Standby;
+    active_->state = State::Active;
+    active_->published_ns = net::monotonicNs();
+    counts_at_start_ = active_->counts();
+    watch_until_ns_ = active_->published_ns + settings_.watch_ms * 1'000'000;
+    runtime_.metrics.count("generation.published");
+    runtime_.metrics.declare(3, "generation.active")
+        .value.store(static_cast<std::int64_t>(active_->id));
+    runtime_.metrics.declare(2, "generation.publish")
+        .observe(static_cast<double>(outcome.publish_us) / 1'000.0);
+    say(2, "generation " + std::to_string(active_->id) + " published in " +
+               std::to_string(outcome.publish_us) + " us");
+}
+
+Outcome Manager::swapBack() {
+    Outcome outcome;
+    if (!standby_)
+        return refused(outcome, "revert", "there is no generation to go back to"), outcome;
+    const auto back = standby_;
+    publish(back, outcome);
+    watch_until_ns_ = 0;  // chosen by a person, and known to have worked
+    outcome.ok = true;
+    runtime_.metrics.count("generation.reverted");
+    return outcome;
+}
+
+/// Lets go; whoever began with it still holds it.
+void Manager::drain(std::shared_ptr<Generation>& generation) {
+    generation->state = State::Draining;
+    generation->draining_since_ns = net::monotonicNs();
+    draining_.emplace_back(generation);
+    generation.reset();
+}
+
+/// Watches the new one, and the old ones leave.
+void Manager::tend() {
+    const auto now = net::monotonicNs();
+    for (auto w = draining_.begin(); w != draining_.end();) {
+        const auto g = w->lock();
+        if (!g) {
+            w = draining_.erase(w);
+            continue;
+        }
+        ++w;
+        if (g->drain_logged || now - g->draining_since_ns < settings_.drain_timeout_ms * 1'000'000)
+            continue;
+        g->drain_logged = true;
+        runtime_.metrics.count("generation.drain_timeout");
+        std::string holds;
+        for (const auto& h : g->holds()) holds += (holds.empty() ? "" : "; ") + h;
+        say(3, "generation " + std::to_string(g->id) + " is still held after " +
+                   std::to_string(settings_.drain_timeout_ms) +
+                   " ms: " + (holds.empty() ? "nothing countable" : holds));
+    }
+    if (watch_until_ns_ == 0) return;
+    if (now > watch_until_ns_) {
+        watch_until_ns_ = 0;
+        return say(2, "generation " + std::to_string(active_->id) + " has stood its watch");
+    }
+    auto c = active_->counts();
+    c.calls -= counts_at_start_.calls;
+    c.faults -= counts_at_start_.faults;
+    c.openings -= counts_at_start_.openings;
+    const bool breach =
+        c.openings != 0 || (c.calls >= kFewestCallsToJudge && rateOf(c) > rate_before_ + 0.01);
+    if (!breach) return;
+    watch_until_ns_ = 0;
+    runtime_.metrics.count("generation.breach");
+    const std::string why =
+        std::to_string(c.faults) + " faults in " + std::to_string(c.calls) + " calls" +
+        (c.openings != 0 ? ", " + plural(c.openings, "breaker") + " opened" : "");
+    if (!settings_.auto_rollback || !standby_)
+        return say(4, "generation " + std::to_string(active_->id) + " is failing (" + why +
+                          "); nothing is done about it: " +
+                          (standby_ ? "auto_rollback is off" : "there is none to go back to"));
+    const auto bad = active_->id;
+    Outcome outcome;
+    const auto back = standby_;
+    publish(back, outcome);
+    watch_until_ns_ = 0;
+    drain(standby_);  // the one that failed is not kept for a revert
+    last_error_ = "watch: generation " + std::to_string(bad) + " was rolled back: " + why;
+    runtime_.metrics.count("generation.rolled_back");
+    say(4, "generation " + std::to_string(bad) + " rolled back to " + std::to_string(active_->id) +
+               ": " + why);
+}
+
+// ---- views and the end --------------------------------------------------------------------------
+
+std::vector<Info> Manager::list() const {
+    std::vector<std::shared_ptr<const Generation>> all;
+    if (active_) all.push_back(active_);
+    if (standby_) all.push_back(standby_);
+    for (const auto& w : draining_)
+        if (auto g = w.lock()) all.push_back(std::move(g));
+    std::vector<Info> out;
+    for (const auto& g : all) {
+        Info info;
+        info.id = g->id;
+        info.state = nameOf(g->state);
+        info.in_flight = g->inFlight();
+        info.counts = g->counts();
+        info.holds = g->holds();
+        info.age_ms = g->published_ns == 0 ? 0 : (net::monotonicNs() - g->published_ns) / 1'000'000;
+        for (const auto* m : g->members()) {
+            const bool open = m->breaker.isOpen(net::monotonicNs());
+            info.members.push_back(m->settings.what + ": " + m->image->manifest.id + " " +
+                                   m->image->manifest.version + " " + m->image->hash.substr(0, 16) +
+                                   (open ? ", breaker open" : "") +
+                                   (m->quarantined ? ", quarantined" : ""));
+        }
+        out.push_back(std::move(info));
+    }
+    return out;
+}
+
+void Manager::shutDown() {
+    std::vector<Waiting> waiting;
+    {
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
+        waiting.swap(waiting_);
+    }
+    Outcome outcome;
+    outcome.step = "start";
+    outcome.error = "the process is shutting down";
+    for (auto& w : waiting) w.done(outcome);
+    active_.reset();
+    standby_.reset();
+    draining_.clear();
+    for (auto& g : stuck_) new std::shared_ptr<Generation>(std::move(g));  // never freed
+    stuck_.clear();
+    reap();
+}
+
+}  // namespace persona::host::generation

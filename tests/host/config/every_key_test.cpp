@@ -25,10 +25,22 @@ drain_timeout: 30s
 log: {level: info, file: var/log, format: json}
 access_log: {file: var/access.log}
 statsd: {enabled: true, address: "127.0.0.1:8125"}
-admin: {address: "127.0.0.1:10020"}
+admin: {address: "127.0.0.1:10020", socket: var/run/ctl.sock, socket_mode: 0600}
 outbound: {ca_file: ca.pem}
 modules_maturity: beta
 test_open_roles: false
+thread_check: false
+watchdog: {warn: 1s, abort: 10s}
+tables: {snapshot_interval: 30s}
+generations:
+  drain_timeout: 30s
+  watch: 60s
+  smoke_deadline: 5s
+  auto_rollback: true
+  smoke: true
+  watch_plugins: false
+heuristics:
+  - {id: h, module: h.so, on_error: allow, budget: 200us}
 executors: {default: {threads: 4, queue: 10, deadline: 10s}}
 listeners:
   - name: web
@@ -72,7 +84,7 @@ services:
     module: router.so
     depends_on: [up]
     filters:
-      - {id: log, builtin: access-log, on_error: deny, pause_deadline: 250ms}
+      - {id: log, builtin: access-log, on_error: deny, pause_deadline: 250ms, budget: 1ms}
 )";
 
 struct Result {

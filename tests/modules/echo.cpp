@@ -1,0 +1,47 @@
+#include <persona/sdk/service.hpp>
+
+/// A role for tests: answers what it was sent.
+namespace {
+
+class Echo final : public persona::sdk::Service {
+  public:
+    static std::vector<psn_option> options() { return {}; }
+    Echo(const psn_host* h, const psn_config* c) : Service(h, c) {
+        RouteOptions body;
+        body.body = PSN_BODY_BUFFER;
+        body.max_body = 4 << 20;
+        route("POST", "/echo", "echo", body, [](const persona::sdk::Stream& s) {
+            s.respond(200, {{"Content-Type", "text/plain"}, {"X-Request", requestId(s)}}, s.body());
+        });
+        RouteOptions relay;
+        relay.body = PSN_BODY_STREAM;
+        relay.match = PSN_MATCH_PREFIX;
+        route("", "/relay", "relay", relay, [](const persona::sdk::Stream& s) {
+            if (s.forward("self", {}, {}, "/echo") != PSN_OK) s.text(502, "no upstream");
+        });
+        route("", "/round", "round", relay, [](const persona::sdk::Stream& s) {
+            if (s.forward("round") != PSN_OK) s.text(502, "no upstream");
+        });
+        route("GET", "/twice", "twice", {}, [](const persona::sdk::Stream& s) {
+            s.text(200, "first");
+            s.text(200, "second");
+        });
+        RouteOptions prefix;
+        prefix.match = PSN_MATCH_PREFIX;
+        route("", "/", "any", prefix, [](const persona::sdk::Stream& s) {
+            s.respond(200, {{"Content-Type", "text/plain"}, {"X-Request", requestId(s)}}, "echo");
+        });
+    }
+
+  private:
+    static std::string requestId(const persona::sdk::Stream& s) {
+        const auto id = persona::sdk::view(s.request().request_id);
+        return id.empty() ? "-" : std::string(id);
+    }
+};
+
+}  // namespace
+
+PSN_SERVICE_PLUGIN(
+    Echo,
+    R"({"id":"echo","version":"1.0","vendor":"tests","maturity":"stable","kinds":["http-service"]})")

@@ -1,0 +1,255 @@
+#include <persona/sdk/filter.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+/// A filter for tests. What it does wrong is chosen by the fields of each request: X-Do (request
+/// head), X-Do-Body, X-Do-Response, X-Do-Response-Body. SAMPLE_VERSION tells two builds apart.
+#ifndef SAMPLE_VERSION
+#define SAMPLE_VERSION "1"
+#endif
+
+namespace {
+
+namespace sdk = persona::sdk;
+using sdk::FilterStream;
+using sdk::Flow;
+
+class Sample final : public sdk::Filter {
+  public:
+    struct Context {
+        std::string body, response;
+        int body_calls = 0, response_calls = 0;
+        std::int64_t count = 0;
+    };
+    static std::vector<psn_option> options() {
+        return {sdk::option("fail_at", PSN_OPT_ENUM, "none", "step of its life that fails", 0, 0, 0,
+                            "none|create|activate|self-check|requests|hang"),
+                sdk::option("request_mode", PSN_OPT_ENUM, "none", "body mode", 0, 0, 0,
+                            "none|stream|buffer"),
+                sdk::option("response_mode", PSN_OPT_ENUM, "none", "body mode", 0, 0, 0,
+                            "none|stream|buffer"),
+                sdk::option("max", PSN_OPT_SIZE, "64KiB", "bound of both buffers"),
+                sdk::option("fail_after", PSN_OPT_INT, "0", "fail every request after so many"),
+                sdk::option("mark", PSN_OPT_STRING, "", "value of X-Mark in responses")};
+    }
+
+    Sample(const psn_host* h, const psn_config* c)
+        : Filter(h, c),
+          fail_at_(config.str("fail_at")),
+          mark_(config.str("mark")),
+          fail_after_(config.num("fail_after")),
+          created_(host.counter("created")),
+          destroyed_(host.counter("destroyed")),
+          completed_(host.counter("completed")) {
+        if (fail_at_ == "create") throw std::runtime_error("told to fail in create");
+        psn_counter_spec spec{sizeof spec, 1024, 0, 0};
+        if (host.counters().open(host.raw(), sdk::abi("sample.seen"), &spec, &seen_, nullptr) !=
+            PSN_OK)
+            throw std::runtime_error("no counter table");
+        created_.add();
+    }
+    ~Sample() override { destroyed_.add(); }
+
+    void activate() override {
+        if (fail_at_ == "activate") throw std::runtime_error("told to fail in activate");
+    }
+    void selfCheck() override {
+        if (fail_at_ == "self-check") throw std::runtime_error("told to fail in self-check");
+    }
+    psn_filter_body bodies() override {
+        const auto mode = [](const std::string& s) {
+            return s == "stream"   ? PSN_FILTER_BODY_STREAM
+                   : s == "buffer" ? PSN_FILTER_BODY_BUFFER
+                                   : PSN_FILTER_BODY_NONE;
+        };
+        const auto max = static_cast<std::uint64_t>(config.num("max"));
+        return {mode(config.str("request_mode")), mode(config.str("response_mode")), max, max};
+    }
+
+    Flow onRequestHeaders(Context& c, const FilterStream& s) {
+        if (fail_at_ == "requests") throw std::runtime_error("told to fail on requests");
+        if (fail_at_ == "hang")
+            for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+        const bool rehearsal = s.header("user-agent") == "persona-host rehearsal";
+        if (fail_after_ > 0 && !rehearsal && ++requests_ > fail_after_) return Flow::Fail;
+        psn_counter_value v{};
+        host.counters().add(seen_, sdk::abi("all"), 1, host.monotonicNs(), &v);
+        c.count = static_cast<std::int64_t>(v.count);
+        s.setHeader("X-Seen-By", "sample " SAMPLE_VERSION);
+        return act(s.header("x-do"), s);
+    }
+    Flow onRequestBody(Context& c, const FilterStream& s, std::string_view chunk, bool end) {
+        ++c.body_calls;
+        c.body.append(chunk);
+        return end ? act(s.header("x-do-body"), s) : Flow::Continue;
+    }
+    Flow onResponseHeaders(Context& c, const FilterStream& s) {
+        s.setResponseHeader("X-Sample", SAMPLE_VERSION);
+        s.setResponseHeader("X-Count", std::to_string(c.count));
+        s.setResponseHeader("X-Body",
+                            std::to_string(c.body.size()) + " in " + std::to_string(c.body_calls));
+        if (!mark_.empty()) s.addResponseHeader("X-Mark", mark_);
+        return act(s.header("x-do-response"), s);
+    }
+    Flow onResponseBody(Context& c, const FilterStream& s, std::string_view chunk, bool end) {
+        ++c.response_calls;
+        c.response.append(chunk);
+        if (!end) return Flow::Continue;
+        s.setResponseHeader("X-Response", std::to_string(c.response.size()) + " in " +
+                                              std::to_string(c.response_calls));
+        return act(s.header("x-do-response-body"), s);
+    }
+    void onComplete(Context&, const FilterStream& s, const psn_summary&) {
+        completed_.add();
+        // Nothing may come of these any more.
+        if (s.reply(200, {}, "late") != PSN_GONE)
+            host.error("WRONG: reply in on_complete was taken");
+        if (s.pause()) host.error("WRONG: a token in on_complete");
+    }
+
+  private:
+    void later(std::chrono::milliseconds delay, std::function<void()> work) const {
+        if (host.submit("", [delay, work](bool) {
+                std::this_thread::sleep_for(delay);
+                work();
+            }) != PSN_OK)
+            host.error("WRONG: executor is full");
+    }
+    /// One deed, by its name.
+    Flow act(std::string_view what, const FilterStream& s) const {
+        using std::chrono::milliseconds;
+        if (what.empty()) return Flow::Continue;
+        if (what == "throw") throw std::runtime_error("told to throw");
+        if (what == "throw-int") throw 42;
+        if (what == "fail") return Flow::Fail;
+        if (what == "unknown") return static_cast<Flow>(99);
+        if (what == "reply") {
+            s.reply(418, {{"X-From", "sample"}}, "by the filter");
+            return Flow::Reply;
+        }
+        if (what == "reply-twice") {
+            const auto first = s.reply(418, {}, "first"), second = s.reply(419, {}, "second");
+            if (first != PSN_OK || second != PSN_GONE)
+                host.error("WRONG: the second reply was taken");
+            return Flow::Reply;
+        }
+        if (what == "reply-and-continue") {
+            s.reply(418, {}, "and yet");
+            return Flow::Continue;
+        }
+        if (what == "reply-without") return Flow::Reply;
+        if (what == "pause-without") return Flow::Pause;
+        if (what == "token-unused") return s.pause() ? Flow::Continue : Flow::Fail;
+        if (what == "abort") {
+            s.abort();
+            return Flow::Continue;
+        }
+        if (what == "stall") return s.pause() ? Flow::Pause : Flow::Fail;
+        if (what == "pause") {
+            const auto token = s.pause();
+            later(milliseconds(1), [token] { token.resume(); });
+            return Flow::Pause;
+        }
+        if (what == "pause-at-once") {
+            s.pause().resume();
+            return Flow::Pause;
+        }
+        if (what == "resume-twice") {
+            const auto token = s.pause();
+            const auto& h = host;
+            later(milliseconds(1), [token, &h] {
+                const auto first = token.resume(), second = token.resume();
+                if (first != PSN_OK || second != PSN_GONE)
+                    h.error("WRONG: the second resume was taken");
+            });
+            return Flow::Pause;
+        }
+        if (what == "resume-late") {
+            const auto token = s.pause();
+            const auto& h = host;
+            later(milliseconds(400), [token, &h] {
+                if (token.resume() != PSN_GONE) h.error("WRONG: a late resume was taken");
+            });
+            return Flow::Pause;
+        }
+        if (what == "pause-reply") {
+            const auto token = s.pause();
+            later(milliseconds(1), [token] { token.reply(418, {{"X-From", "later"}}, "later"); });
+            return Flow::Pause;
+        }
+        if (what == "pause-fail") {
+            const auto token = s.pause();
+            later(milliseconds(1), [token] { token.fail(); });
+            return Flow::Pause;
+        }
+        if (what == "leak") {
+            s.api().hold(s.raw());
+            return Flow::Continue;
+        }
+        if (what == "release-too-much") {
+            s.api().release(s.raw());
+            s.api().release(s.raw());
+            return Flow::Continue;
+        }
+        if (what == "slow") {
+            std::this_thread::sleep_for(milliseconds(5));
+            return Flow::Continue;
+        }
+        if (what == "meddle") {
+            // All that only a service may do.
+            const psn_response r{sizeof r, 200, nullptr, 0, 0, {nullptr, 0}};
+            psn_forward f{};
+            f.struct_size = sizeof f;
+            f.upstream = sdk::abi("self");
+            const auto ignore = [](void*, psn_stream*, psn_str, std::uint32_t) -> psn_rc {
+                return PSN_OK;
+            };
+            if (s.api().start(s.raw(), &r, -1, nullptr, nullptr) != PSN_DENIED ||
+                s.api().write(s.raw(), sdk::abi("x"), 1) == PSN_OK ||
+                s.api().forward(s.raw(), &f) != PSN_DENIED ||
+                s.api().read_body(s.raw(), ignore, nullptr) != PSN_DENIED)
+                host.error("WRONG: a filter could do what only a service may");
+            return Flow::Continue;
+        }
+        if (what == "too-much") {
+            std::string error;
+            if (s.setValue("other.key", "x") != PSN_DENIED) error += " another's key";
+            if (s.setValue("sample.big", std::string(5000, 'x')) != PSN_TOO_LARGE)
+                error += " a large value";
+            psn_rc rc = PSN_OK;
+            for (int i = 0; i < 100 && rc == PSN_OK; ++i)
+                rc = s.setValue("sample." + std::to_string(i), "x");
+            if (rc != PSN_FULL) error += " 100 values";
+            rc = PSN_OK;
+            for (int i = 0; i < 1000 && rc == PSN_OK; ++i)
+                rc = s.setHeader("X-Many-" + std::to_string(i), "x");
+            if (rc != PSN_TOO_LARGE) error += " 1000 fields";
+            if (s.setHeader("X-Long", std::string(100'000, 'x')) != PSN_INVALID)
+                error += " a long field";
+            if (s.setHeader("X-Split", "a\r\nX-B: c") != PSN_INVALID) error += " a split field";
+            if (s.reply(200, {{"X-Split", "a\nb"}}, "") != PSN_INVALID) error += " a split reply";
+            if (s.reply(99, {}, "") != PSN_INVALID) error += " status 99";
+            if (!error.empty()) host.error("WRONG: taken:" + error);
+            return Flow::Continue;
+        }
+        if (what == "crash") std::abort();
+        if (what == "hang")
+            for (;;) std::this_thread::sleep_for(milliseconds(50));
+        host.error("WRONG: no such deed");
+        return Flow::Fail;
+    }
+
+    const std::string fail_at_, mark_;
+    const std::int64_t fail_after_;
+    std::atomic<std::int64_t> requests_{0};
+    const sdk::Metric created_, destroyed_, completed_;
+    psn_counter_table* seen_ = nullptr;
+};
+
+}  // namespace
+
+PSN_FILTER_PLUGIN(Sample,
+                  "{\"id\":\"sample\",\"version\":\"" SAMPLE_VERSION
+                  "\",\"vendor\":\"tests\",\"maturity\":\"stable\",\"kinds\":[\"http-filter\"]}")

@@ -1,0 +1,32 @@
+#include <persona/sdk/heuristic.hpp>
+
+#include <chrono>
+#include <cstdlib>
+#include <thread>
+
+/// A heuristic for tests: does what the field X-Judge says.
+namespace {
+
+namespace sdk = persona::sdk;
+
+class Sample final : public sdk::Heuristic {
+  public:
+    using Heuristic::Heuristic;
+    static std::vector<psn_option> options() {
+        return {sdk::option("weight", PSN_OPT_INT, "10", "of its verdict", 0, 0, 1000)};
+    }
+    sdk::Verdict evaluate(const sdk::Facts& facts) override {
+        const auto what = facts.header("x-judge");
+        if (what == "throw") throw std::runtime_error("told to throw");
+        if (what == "range") return sdk::Verdict::tag(5000, "out-of-range");
+        if (what == "slow") std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        if (what == "deny") return sdk::Verdict::deny("told-to");
+        return sdk::Verdict::tag(static_cast<std::uint32_t>(config.num("weight")), "sample");
+    }
+};
+
+}  // namespace
+
+PSN_HEURISTIC_PLUGIN(
+    Sample,
+    R"({"id":"sample-heuristic","version":"1","vendor":"tests","maturity":"stable","kinds":["heuristic"]})")

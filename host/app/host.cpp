@@ -9,12 +9,11 @@
 #include <future>
 
 #include "host/admin/admin.h"
+#include "host/app/lockdown.h"
 #include "host/bridge/watchdog.h"
 #include "host/generation/manager.h"
 #include "host/module/crash_log.h"
 #include "host/net/reactor.h"
-
-#include "host/app/lockdown.h"
 
 extern char** environ;
 

@@ -112,8 +112,7 @@ void ServerConnection::beginExchange(std::string&& target) {
     expect_continue_ = p.expect_continue && p.minor == 1;
     request_paused_ = request_taken_ = paused_end_ = answered_ = head_sent_ = response_done_ =
         response_paused_ = chunked_out_ = no_body_ = wants_writable_ = host_reply_ = in_hook_ =
-            collecting_ =
-            false;
+            collecting_ = false;
     paused_piece_.clear();
     held_.clear();
     passed_.clear();

@@ -187,8 +187,7 @@ Exchange::Written ServerConnection::write(std::string_view data, bool end) {
     if (response_paused_ || !head_sent_) {
         held_.append(data);
         held_end_ = held_end_ || end;
-        if (collecting_)
-            return collect() || end ? Exchange::Written::Ok : Exchange::Written::Gone;
+        if (collecting_) return collect() || end ? Exchange::Written::Ok : Exchange::Written::Gone;
         if (held_.size() < kHighWater) return Exchange::Written::Ok;
         wants_writable_ = true;
         return Exchange::Written::Wait;

@@ -45,44 +45,49 @@ psn_rc psn_rate_table::spend(std::uint64_t key, std::uint32_t rule, const psn_ra
     const auto now = toMs(now_ns);
     const auto h = hash(key, rule);
     auto& set = sets_[h & mask_];
-    std::atomic<std::uint64_t>*found = nullptr, *victim = &set.slots[0];
-    std::uint64_t slot = 0;
-    std::int32_t most_idle = INT32_MAX;
-    for (auto& s : set.slots) {
-        const auto v = s.load(std::memory_order_relaxed);
-        if (tagOf(v) == tagOf(h)) {
-            found = &s;
-            slot = v;
-            break;
+    // Another loop that writes the same slot in between makes this one look again; who is overtaken
+    // time after time gives up its charge, which can only forgive.
+    for (int attempt = 0; attempt < 8; ++attempt) {
+        std::atomic<std::uint64_t>* chosen = &set.slots[0];
+        std::uint64_t slot = 0;
+        bool found = false;
+        std::int32_t most_idle = INT32_MAX;
+        for (auto& s : set.slots) {
+            const auto v = s.load(std::memory_order_relaxed);
+            if (tagOf(v) == tagOf(h)) {
+                chosen = &s;
+                slot = v;
+                found = true;
+                break;
+            }
+            const auto at = v == 0 ? INT32_MIN : ahead(v, now);
+            if (at < most_idle) {
+                most_idle = at;
+                chosen = &s;
+                slot = v;
+            }
         }
-        const auto at = v == 0 ? INT32_MIN : ahead(v, now);
-        if (at < most_idle) {
-            most_idle = at;
-            victim = &s;
-        }
+        // What is further ahead than anything can be spent comes from a clock that stepped back.
+        std::int64_t spent = found ? std::max(0, ahead(slot, now)) : 0;
+        if (spent > 2 * static_cast<std::int64_t>(burst_ms) + kDayMs) spent = 0;
+        const auto after = spent + static_cast<std::int64_t>(cost_ms);
+        const auto room = static_cast<std::int64_t>(burst_ms);
+        const bool allowed = after <= room;
+        if (mode == Mode::Charge)
+            spent = std::max(spent, std::min(after, 2 * room));
+        else if (allowed)
+            spent = after;
+        if (out != nullptr)
+            *out = {allowed ? 1U : 0U, allowed ? 0U : static_cast<std::uint32_t>(after - room),
+                    static_cast<std::uint32_t>(spent), 0};
+        if (mode == Mode::Peek || (mode == Mode::Take && !allowed)) return PSN_OK;
+        const auto word = (static_cast<std::uint64_t>(tagOf(h)) << 32) |
+                          static_cast<std::uint32_t>(now + static_cast<std::uint32_t>(spent));
+        if (!chosen->compare_exchange_strong(slot, word, std::memory_order_relaxed)) continue;
+        // A key that had nothing spent any more is no loss.
+        if (!found && most_idle > 0) evicted_.fetch_add(1, std::memory_order_relaxed);
+        break;
     }
-    // What is further ahead than anything can be spent comes from a clock that stepped back.
-    std::int64_t spent = found == nullptr ? 0 : std::max(0, ahead(slot, now));
-    if (spent > 2 * static_cast<std::int64_t>(burst_ms) + kDayMs) spent = 0;
-    const auto after = spent + static_cast<std::int64_t>(cost_ms);
-    const auto room = static_cast<std::int64_t>(burst_ms);
-    const bool allowed = after <= room;
-    if (mode == Mode::Charge)
-        spent = std::max(spent, std::min(after, 2 * room));
-    else if (allowed)
-        spent = after;
-    if (out != nullptr)
-        *out = {allowed ? 1U : 0U, allowed ? 0U : static_cast<std::uint32_t>(after - room),
-                static_cast<std::uint32_t>(spent), 0};
-    if (mode == Mode::Peek || (mode == Mode::Take && !allowed)) return PSN_OK;
-    const auto word = (static_cast<std::uint64_t>(tagOf(h)) << 32) |
-                      static_cast<std::uint32_t>(now + static_cast<std::uint32_t>(spent));
-    if (found == nullptr) {
-        // A key that has nothing left to spend is no loss.
-        if (most_idle > 0) evicted_.fetch_add(1, std::memory_order_relaxed);
-        found = victim;
-    }
-    found->store(word, std::memory_order_relaxed);
     return PSN_OK;
 }
 

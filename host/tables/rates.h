@@ -10,8 +10,7 @@
 #include "host/tables/siphash.h"
 
 /// Opaque in the ABI (psn.rates/draft-1): 8 octets a key, 8 keys a cache line, no lock. A slot is
-/// read and written as one word; two loops that write the same one at once lose a charge, which can
-/// only forgive.
+/// read and exchanged as one word.
 struct psn_rate_table {
   public:
     psn_rate_table(const psn_rate_spec& spec, const persona::host::tables::Secret& secret);

@@ -93,6 +93,7 @@ std::uint64_t Tables::secretId() const {
 
 std::string Tables::save(const std::string& file, std::int64_t wall_ms, std::int64_t now_ns) {
     const std::lock_guard lock(mutex_);
+    if (counters_.by_name.empty() && rates_.by_name.empty()) return "";
     snapshot::Writer writer(secretId(), wall_ms, now_ns);
     for (const auto& [name, t] : counters_.by_name) writer.add(name, *t);
     for (const auto& [name, t] : rates_.by_name)

@@ -41,6 +41,12 @@ Watchdog::Watchdog(Runtime& runtime, Settings settings, std::function<void()> gi
     action.sa_flags = SA_RESTART;
     ::sigaction(stackSignal(), &action, nullptr);
     for (unsigned i = 0; i < runtime_.engine_loops; ++i) loops_.push_back(std::make_shared<Loop>());
+    // Whose thread each loop is must be known before the first of them gets stuck.
+    for (unsigned i = 0; i < loops_.size(); ++i) ping(i, net::monotonicNs());
+    const auto until = net::monotonicNs() + 1'000'000'000;
+    for (const auto& l : loops_)
+        while (!l->known && net::monotonicNs() < until)
+            std::this_thread::sleep_for(std::chrono::microseconds(100));
     thread_ = std::thread([this] { run(); });
 }
 
@@ -71,6 +77,16 @@ void Watchdog::run() {
     }
 }
 
+void Watchdog::ping(unsigned index, std::int64_t now) {
+    loops_[index]->asked_ns.store(now);
+    runtime_.engine->loop(index).post([shared = loops_[index]] {
+        shared->thread.store(::pthread_self());
+        shared->plugin.store(&current_plugin);
+        shared->known.store(true);
+        shared->asked_ns.store(0);
+    });
+}
+
 void Watchdog::look(unsigned index, std::int64_t now) {
     auto& loop = *loops_[index];
     const auto asked = loop.asked_ns.load();
@@ -79,14 +95,7 @@ void Watchdog::look(unsigned index, std::int64_t now) {
             runtime_.log.write(3, "watchdog",
                                "loop " + std::to_string(index) + " comes round again");
         loop.warned = false;
-        loop.asked_ns.store(now);
-        runtime_.engine->loop(index).post([shared = loops_[index]] {
-            shared->thread.store(::pthread_self());
-            shared->plugin.store(&current_plugin);
-            shared->known.store(true);
-            shared->asked_ns.store(0);
-        });
-        return;
+        return ping(index, now);
     }
     const auto stuck_ms = (now - asked) / 1'000'000;
     if (stuck_ms < settings_.warn_ms) return;

@@ -39,6 +39,7 @@ class Watchdog {
         bool warned = false;
     };
     void run();
+    void ping(unsigned index, std::int64_t now_ns);
     void look(unsigned index, std::int64_t now_ns);
     [[nodiscard]] std::string stackOf(const Loop& loop) const;
 

@@ -11,6 +11,7 @@
 #include "host/admin/admin.h"
 #include "host/app/lockdown.h"
 #include "host/bridge/watchdog.h"
+#include "host/generation/directory_watch.h"
 #include "host/generation/manager.h"
 #include "host/module/crash_log.h"
 #include "host/net/reactor.h"
@@ -70,9 +71,12 @@ class Host::Impl {
     void setUp() {
         log = std::make_unique<observe::Log>(settings.process, settings.log_level,
                                              settings.log_file, settings.log_format);
+        // Processes may share a state directory: what is written there has the process in its name.
+        std::error_code ignored;
+        std::filesystem::create_directories(settings.state_dir, ignored);
         std::string trouble;
         counters = std::make_unique<tables::Tables>(
-            tables::loadSecret(settings.state_dir + "/tables.secret", trouble));
+            tables::loadSecret(stateFile("tables.secret"), trouble));
         if (!trouble.empty()) log->write(3, "tables", trouble);
         trouble = counters->load(snapshotFile(), wallMs(), net::monotonicNs());
         if (!trouble.empty()) log->write(3, "tables", trouble);
@@ -89,7 +93,7 @@ class Host::Impl {
         store =
             std::make_unique<module::Store>(settings.state_dir, program, settings.lowest_maturity);
         loader = std::make_unique<bridge::PluginContext>(*runtime, "loader", "browserid.");
-        module::CrashLog crashes(settings.state_dir + "/crashes.log");
+        module::CrashLog crashes(stateFile("crashes"));
         store->quarantine(crashes.quarantined(::time(nullptr)));
         setCrashLog(crashes.openForCrash());
         manager =
@@ -233,15 +237,28 @@ class Host::Impl {
         return std::filesystem::absolute(path).string();
     }
 
-    [[nodiscard]] std::string snapshotFile() const {
-        return settings.state_dir + "/tables.snapshot";
+    [[nodiscard]] std::string stateFile(const char* name) const {
+        return settings.state_dir + "/" + settings.process + "." + name;
     }
+    [[nodiscard]] std::string snapshotFile() const { return stateFile("tables"); }
     void saveTables() {
         if (settings.snapshot_interval_ms == 0) return;
         const auto trouble = counters->save(snapshotFile(), wallMs(), net::monotonicNs());
         if (trouble.empty()) return;
         metrics.count("tables.snapshot_failed");
         log->write(3, "tables", trouble);
+    }
+    /// Where the swappable modules of the configuration lie.
+    [[nodiscard]] std::vector<std::string> pluginDirectories() const {
+        std::set<std::string> out;
+        const auto add = [&](const std::string& module) {
+            if (!module.empty())
+                out.insert(directoryOf(bridge::modulePath(settings.plugin_dir, module)));
+        };
+        for (const auto& s : settings.services)
+            for (const auto& f : s.filters) add(f.module);
+        for (const auto& h : settings.heuristics) add(h.module);
+        return {out.begin(), out.end()};
     }
     void keepTables() {
         timers->start(30'000, 30'000, [this] { counters->tend(net::monotonicNs()); });
@@ -252,6 +269,7 @@ class Host::Impl {
     /// In an order in which nobody is called any more by what has gone.
     void shutDown() {
         if (!runtime) return;
+        watch.reset();
         watchdog.reset();
         for (auto& [name, e] : runtime->executors) e->stop();
         if (engine) engine->stop();
@@ -288,6 +306,7 @@ class Host::Impl {
     std::unique_ptr<net::Engine> engine;
     std::vector<Pending> pending;
     std::unique_ptr<bridge::Watchdog> watchdog;
+    std::unique_ptr<generation::DirectoryWatch> watch;
     module::Ids role_ids;
     std::unique_ptr<generation::Manager> manager;
     bool started = false, served = false;
@@ -359,6 +378,13 @@ std::string Host::start() {
     i.runtime->loops_run = true;
     i.started = i.served = true;
     i.keepTables();
+    if (i.settings.generations.watch_plugins) try {
+            i.watch = std::make_unique<generation::DirectoryWatch>(i.pluginDirectories(), [&i] {
+                i.manager->reload("the directory watch", false, [](const generation::Outcome&) {});
+            });
+        } catch (const std::system_error& e) {
+            return e.what();
+        }
     i.watchdog = std::make_unique<bridge::Watchdog>(
         *i.runtime,
         bridge::Watchdog::Settings{i.settings.watchdog_warn_ms, i.settings.watchdog_abort_ms},

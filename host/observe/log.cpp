@@ -64,7 +64,9 @@ Log::Log(const std::string& process, const std::string& level, const std::string
     sink_->logger = std::make_shared<spdlog::async_logger>(
         "persona", sink, sink_->pool, spdlog::async_overflow_policy::overrun_oldest);
     sink_->logger->set_level(spdlog::level::trace);
-    sink_->logger->flush_on(spdlog::level::warn);
+    // Lines are few and written by a thread of their own: who reads the file shall see them at
+    // once.
+    sink_->logger->flush_on(spdlog::level::trace);
     sink_->logger->set_pattern(
         json_ ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ",%v})" : "%Y-%m-%dT%H:%M:%S.%eZ %v",
         spdlog::pattern_time_type::utc);

@@ -197,6 +197,10 @@ class Sample final : public sdk::Filter {
             std::this_thread::sleep_for(milliseconds(5));
             return Flow::Continue;
         }
+        if (what == "doze") {
+            std::this_thread::sleep_for(milliseconds(600));
+            return Flow::Continue;
+        }
         if (what == "meddle") {
             // All that only a service may do.
             const psn_response r{sizeof r, 200, nullptr, 0, 0, {nullptr, 0}};

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <sstream>
 #include <thread>
 
@@ -54,17 +55,22 @@ std::string unquote(const std::string& text) {
 
 }  // namespace
 
+/// Below the range of outgoing connections: a port that is free there would be taken by any client
+/// of a test beside this one before a service can listen on it.
 unsigned short freePort() {
-    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in a{};
-    a.sin_family = AF_INET;
-    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof a;
-    if (::bind(fd, reinterpret_cast<sockaddr*>(&a), size) != 0 ||
-        ::getsockname(fd, reinterpret_cast<sockaddr*>(&a), &size) != 0)
-        std::abort();
-    ::close(fd);
-    return ntohs(a.sin_port);
+    static std::mt19937 random(std::random_device{}());
+    for (int tries = 0; tries < 1'000; ++tries) {
+        const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+        sockaddr_in a{};
+        a.sin_family = AF_INET;
+        a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        const auto port = static_cast<unsigned short>(12'000 + random() % 20'000);
+        a.sin_port = htons(port);
+        const bool is_free = ::bind(fd, reinterpret_cast<sockaddr*>(&a), sizeof a) == 0;
+        ::close(fd);
+        if (is_free) return port;
+    }
+    std::abort();
 }
 
 Service::Service(ServiceOptions options) : options_(std::move(options)) {

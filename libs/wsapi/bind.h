@@ -85,8 +85,13 @@ class Run : public std::enable_shared_from_this<Run<Host, Stream>> {
     }
     void take(Step step) {
         if (step.answer) return answer(std::move(*step.answer));
-        const auto& name = step.where == Where::Work ? executors_.work : executors_.passwords;
         auto shared = std::make_shared<Step>(std::move(step));
+        if (!shared->wait) return submit(std::move(shared));
+        const auto wait = std::move(shared->wait);
+        wait([self = this->shared_from_this(), shared] { self->submit(shared); });
+    }
+    void submit(std::shared_ptr<Step> shared) {
+        const auto& name = shared->where == Where::Work ? executors_.work : executors_.passwords;
         const auto rc = host_.submit(name, [self = this->shared_from_this(), shared](bool late) {
             // Nobody waits any more: no hash is worth making.
             if (self->stream_.isGone()) return;

@@ -51,6 +51,9 @@ struct Step {
     Where where = Where::Work;
     std::function<Step(Call&)> next;
     Answer if_busy;  ///< when that executor's queue is full, or its deadline passes
+    /// Not empty: called first, on the thread of the step before; it must not block, and calls
+    /// `resume` exactly once, at once or later, on any thread. No thread waits meanwhile.
+    std::function<void(std::function<void()> resume)> wait;
 
     Step(Answer a) : answer(std::move(a)) {}  // NOLINT: conversion is the point
     Step(Where w, std::function<Step(Call&)> n, Answer b)

@@ -5,33 +5,46 @@
 #include <optional>
 #include <string>
 
-#include "libs/protocol/authority.h"
+#include "libs/protocol/verify.h"
 #include "libs/wsapi/address_state.h"
+#include "libs/wsapi/call.h"
 
 namespace persona::wsapi {
 
-/// Port: who speaks for a domain, by libs/discovery or a test. Waits; threads that may block.
-/// nullptr: too much is under way, the domain was not judged.
-using ProviderPort =
-    std::function<std::shared_ptr<const protocol::Discovered>(const std::string& domain)>;
+/// Port: who speaks for a domain (lower case), by libs/discovery or a test. Must not block; calls
+/// `done` exactly once, at once or later, on any thread. nullptr: too much is under way, the domain
+/// was not judged.
+using ProviderPort = std::function<void(const std::string& domain,
+                                        std::function<void(protocol::DiscoveredPtr)> done)>;
 
-[[nodiscard]] inline Support supportOf(const protocol::Discovered& found) {
-    switch (found.type) {
-        case protocol::Discovered::Type::Primary:
-            return Support::Supported;
-        case protocol::Discovered::Type::Disabled:
-            return Support::Disabled;
-        default:
-            return Support::Error;
-    }
-}
+[[nodiscard]] Support supportOf(const protocol::Discovered& found);
 
 /// Address of a domain for which this service must not speak now: a provider does, or did within
 /// the grace period and does not answer (bug 911999, W18, W19).
-[[nodiscard]] inline bool isBackedByPrimary(Support support,
-                                            std::optional<std::int64_t> last_seen_ms,
-                                            std::int64_t now_ms, std::int64_t grace_ms) {
-    return support == Support::Supported || isOffline(support, last_seen_ms, now_ms, grace_ms);
-}
+[[nodiscard]] bool isBackedByPrimary(Support support, std::optional<std::int64_t> last_seen_ms,
+                                     std::int64_t now_ms, std::int64_t grace_ms);
+
+/// Goes on with the provider of a domain, holding no thread while the network is asked. Where the
+/// domain could not be judged the call is answered 503.
+[[nodiscard]] Step withProvider(const ProviderPort& port, std::string domain,
+                                std::function<Step(Call&, const protocol::Discovered&)> then);
+
+/// What an assertion proves to this service (wsapi.md 4.2).
+struct Proven {
+    std::string email;   ///< empty: nothing
+    std::string issuer;  ///< domain whose key signed
+    std::string reason;  ///< why nothing is proven, in the verifier's words
+    bool busy = false;   ///< the network could not be asked; says nothing of the assertion
+};
+struct ProofOptions {
+    protocol::VerifyOptions verify;  ///< with the domain's own keys as they are now
+    std::string audience;            ///< public_url
+    bool disable_primary_support = false;
+};
+/// Verifies an assertion for this service itself, then goes on. Our own certificates count only for
+/// domains that delegate to us: that somebody had a mail is no word of a provider.
+[[nodiscard]] Step withProof(const ProviderPort& port, std::shared_ptr<const ProofOptions> options,
+                             const std::string& assertion, std::int64_t now_ms,
+                             std::function<Step(Call&, const Proven&)> then);
 
 }  // namespace persona::wsapi

@@ -5,10 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "libs/discovery/client_port.h"
+#include "libs/discovery/settings.h"
+#include "libs/domainkey/public_keys.h"
 #include "libs/wsapi/bind.h"
 #include "libs/wsapi/credentials.h"
 #include "libs/wsapi/devices.h"
 #include "libs/wsapi/events.h"
+#include "libs/wsapi/providers.h"
 #include "libs/wsapi/roles.h"
 #include "libs/wsapi/settings.h"
 
@@ -22,35 +26,40 @@ template <typename T, typename E>
     return std::move(*result);
 }
 
-/// The parts of a role that live as long as it does. [control]
-struct RoleParts {
-    RoleParts(const Settings& s, const std::string& role, RoleTransport transport,
-              std::function<std::int64_t()> now_ms)
-        : cookie_secrets(orThrow(loadOrCreateKeyRing(s.cookie_secrets))),
-          role_secrets(orThrow(loadOrCreateKeyRing(s.roles_secrets))),
-          sessions({s.public_url, cookie_secrets, s.authentication_duration_ms,
-                    s.ephemeral_session_duration_ms}),
-          devices(cookie_secrets, s.secure()),
-          checker(role_secrets, role),
-          roles(role_secrets, role, std::move(transport), std::move(now_ms)),
-          hasher(makeHasher(s)) {}
+/// What the parts need of the host.
+struct RolePorts {
+    std::string role;  ///< "browserid" or "dbwriter"
+    RoleTransport transport;
+    std::function<std::int64_t()> now_ms, monotonic_ms;
+    discovery::FetchPort fetch;
+    std::function<void(const std::string& domain)> on_seen;
+};
+
+/// The parts of a role that live as long as it does. Made on [control]; const for [any] afterwards.
+class RoleParts {
+  public:
+    RoleParts(const Settings& settings, RolePorts ports);
+    /// Options for a proof, with the domain's keys as they are now.
+    [[nodiscard]] std::shared_ptr<const ProofOptions> proof() const;
+    /// Of an account, for the check of a session.
+    [[nodiscard]] static EpochPort epochOf(const accounts::Reader& reader);
+
     const KeyRing cookie_secrets, role_secrets;
     const SessionCookies sessions;
     const DeviceCookies devices;
     CredentialChecker checker;
     const RoleClient roles;
     const passwords::Hasher hasher;
+    domainkey::PublicFile domain_keys;
+    discovery::Discovery discovery;
+    const ProviderPort provider;
 
   private:
-    static passwords::Hasher makeHasher(const Settings& s) {
-        auto options = s.passwords;
-        options.secret = orThrow(loadOrCreateKeyRing(s.password_secrets)).front();
-        return orThrow(passwords::Hasher::create(std::move(options)));
-    }
+    ProofOptions proof_;
 };
 
 /// commonOptions() and `own` as rows of the host's option table. Types and flags have the same
-/// numbers in persona/abi/config.h, which the plugins assert; `make` is sdk::option.
+/// numbers in persona/abi/config.h; `make` is sdk::option.
 template <typename Option, typename Make>
 [[nodiscard]] std::vector<Option> optionTable(const std::vector<OptionRow>& own, const Make& make) {
     std::vector<Option> out;
@@ -59,6 +68,7 @@ template <typename Option, typename Make>
             out.push_back(make(row.name, static_cast<unsigned>(row.kind), row.def, row.doc,
                                (row.required ? 1u : 0u) | (row.secret ? 2u : 0u), row.min, row.max,
                                row.choices));
+    discovery::appendSettings(out, [&](auto... values) { return make(values...); });
     return out;
 }
 

@@ -31,7 +31,7 @@ const std::vector<OptionRow>& commonOptions() {
         {"idp_offline_grace_period", Duration, "5d",
          "how long nobody else vouches for the addresses of a provider that does not answer", 0,
          kYear},
-        {"disable_primary_support", Flag, "true", "every address is vouched for by this service"},
+        {"extension_algorithms", List, "", "of ES256 and Ed25519: families beyond RS and DS"},
         {"database.driver", Choice, "sqlite", "kind of database", 0, 0, "sqlite|mysql"},
         {"database.file", Text, "var/persona.db", "SQLite: the file; made on first start"},
         {"database.host", Text, "127.0.0.1", "MySQL, MariaDB: host"},
@@ -58,12 +58,18 @@ const std::vector<OptionRow>& commonOptions() {
     return kRows;
 }
 
-void finishSettings(Settings& s) {
+void finishSettings(Settings& s, const std::vector<std::string>& extension_algorithms) {
     while (s.public_url.ends_with('/')) s.public_url.pop_back();
     s.own_host = hostOf(s.public_url);
     if (s.own_host.empty() ||
         !(s.public_url.starts_with("https://") || s.public_url.starts_with("http://")))
         throw std::runtime_error("public_url: expected an origin such as https://login.example");
+    for (const auto& name : extension_algorithms) {
+        if (name != "ES256" && name != "Ed25519")
+            throw std::runtime_error("extension_algorithms: expected ES256 or Ed25519, got " +
+                                     name);
+        (name == "ES256" ? s.keys.allow_es256 : s.keys.allow_ed25519) = true;
+    }
 }
 
 }  // namespace persona::wsapi

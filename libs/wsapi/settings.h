@@ -7,6 +7,7 @@
 
 #include "libs/accounts/login.h"
 #include "libs/accounts/store.h"
+#include "libs/discovery/settings.h"
 #include "libs/passwords/passwords.h"
 #include "libs/wsapi/secret_file.h"
 
@@ -47,7 +48,8 @@ struct Settings {
     passwords::Options passwords;
     accounts::LoginLimits login;
     std::string public_key_file;
-    bool disable_primary_support = true;
+    discovery::Settings discovery;
+    protocol::KeyOptions keys;  ///< extension_algorithms
     [[nodiscard]] bool secure() const { return public_url.starts_with("https://"); }
 };
 
@@ -57,7 +59,7 @@ template <typename Config>
 [[nodiscard]] Settings readSettings(const Config& c);
 
 /// Checks and completes what was read; throws as above.
-void finishSettings(Settings& settings);
+void finishSettings(Settings& settings, const std::vector<std::string>& extension_algorithms);
 
 }  // namespace persona::wsapi
 

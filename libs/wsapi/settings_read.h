@@ -17,7 +17,7 @@ Settings readSettings(const Config& c) {
     s.ephemeral_session_duration_ms = c.num("ephemeral_session_duration");
     s.grace_ms = c.num("idp_offline_grace_period");
     s.public_key_file = c.str("domain_key.public_file");
-    s.disable_primary_support = c.flag("disable_primary_support");
+    s.discovery = discovery::settingsOf(c);
     auto& d = s.database;
     d.driver = c.str("database.driver") == "mysql" ? accounts::StoreOptions::Driver::Mysql
                                                    : accounts::StoreOptions::Driver::Sqlite;
@@ -41,7 +41,9 @@ Settings readSettings(const Config& c) {
     s.login.device_per_hour = static_cast<int>(c.num("login.device_tries_per_hour"));
     if (const auto n = c.num("max_authentication_attempts"); n > 0)
         s.login.consecutive = static_cast<int>(n);
-    finishSettings(s);
+    std::vector<std::string> extensions;
+    for (const auto& [key, value] : c.items("extension_algorithms")) extensions.push_back(value);
+    finishSettings(s, extensions);
     return s;
 }
 

@@ -9,28 +9,8 @@ using protocol::Json;
 using wsapi::Call;
 using wsapi::Step;
 
-Step certKey(const Reads& r, Call& call) {
-    const auto address = accounts::Address::parse(call.text("email"));
-    if (!address) return wsapi::failure("email: ValidatorError: Invalid email", 400);
-    const auto found = r.reader.emailInfo(*address);
-    if (!found) return wsapi::databaseDown();
-    if (!*found || (*found)->user != call.session.userid)
-        return wsapi::refusal(400, "that email does not belong to you");
-    const auto& info = **found;
-    if (!info.verified && !call.flag("allowUnverified"))
-        return wsapi::refusal(403, "that email requires (re)verification");
-    auto force = call.text("forceIssuer");
-    if (force == "default") force.clear();
-    if (force.empty()) {
-        const std::string domain(address->domain());
-        const auto provider = r.provider(domain);
-        if (provider == nullptr) return wsapi::busy();
-        const auto seen = r.reader.idpLastSeen(domain);
-        if (!seen) return wsapi::databaseDown();
-        if (wsapi::isBackedByPrimary(wsapi::supportOf(*provider), *seen, call.now_ms,
-                                     r.settings.grace_ms))
-            return wsapi::refusal(400, "that email is backed by a primary");
-    }
+Step askKeysigner(const Reads& r, Call& call, const accounts::EmailInfo& info,
+                  const std::string& force) {
     Json body = Json::object();
     body.add("email", info.address).add("pubkey", call.text("pubkey"));
     body.add("ephemeral", call.flag("ephemeral"));
@@ -51,6 +31,33 @@ Step certKey(const Reads& r, Call& call) {
     else if (!got.content_type.empty())
         out.content_type = got.content_type;
     return out;
+}
+
+Step certKey(const Reads& r, Call& call) {
+    const auto address = accounts::Address::parse(call.text("email"));
+    if (!address) return wsapi::failure("email: ValidatorError: Invalid email", 400);
+    const auto found = r.reader.emailInfo(*address);
+    if (!found) return wsapi::databaseDown();
+    if (!*found || (*found)->user != call.session.userid)
+        return wsapi::refusal(400, "that email does not belong to you");
+    const auto& info = **found;
+    if (!info.verified && !call.flag("allowUnverified"))
+        return wsapi::refusal(403, "that email requires (re)verification");
+    auto force = call.text("forceIssuer");
+    if (force == "default") force.clear();
+    const auto issue = [&r, info, force](Call& c) { return askKeysigner(r, c, info, force); };
+    if (!force.empty()) return issue(call);
+    const std::string domain(address->domain());
+    const auto seen = r.reader.idpLastSeen(domain);
+    if (!seen) return wsapi::databaseDown();
+    return wsapi::withProvider(
+        r.provider, domain,
+        [&r, issue, seen = *seen](Call& c, const protocol::Discovered& found) -> Step {
+            if (wsapi::isBackedByPrimary(wsapi::supportOf(found), seen, c.now_ms,
+                                         r.settings.grace_ms))
+                return wsapi::refusal(400, "that email is backed by a primary");
+            return issue(c);
+        });
 }
 
 }  // namespace

@@ -33,36 +33,41 @@ Step addressInfo(const Reads& r, Call& call) {
     if (*info)
         q.known = {(*info)->has_password, (*info)->type == accounts::AddressType::Primary,
                    (*info)->verified, (*info)->address};
-    if (q.forced_issuer.empty()) {
-        const auto seen = r.reader.idpLastSeen(domain);
-        if (!seen) return wsapi::databaseDown();
-        q.idp_last_seen_ms = *seen;
-        const auto provider = r.provider(domain);
-        if (provider == nullptr) return wsapi::busy();
-        q.support = wsapi::supportOf(*provider);
-        q.authentication = provider->authentication;
-        q.provisioning = provider->provisioning;
-        q.issuer = provider->authority;
-    }
-    const auto answer = wsapi::addressInfo(q);
-    if (answer.forget_idp) r.writeLater(call, "forget_idp", Json::object().add("domain", domain));
-    return wsapi::jsonAnswer(answer.response);
+    if (!q.forced_issuer.empty()) return wsapi::jsonAnswer(wsapi::addressInfo(q).response);
+    const auto seen = r.reader.idpLastSeen(domain);
+    if (!seen) return wsapi::databaseDown();
+    q.idp_last_seen_ms = *seen;
+    return wsapi::withProvider(
+        r.provider, domain,
+        [&r, q, domain](Call& c, const protocol::Discovered& found) mutable -> Step {
+            q.support = wsapi::supportOf(found);
+            q.authentication = found.authentication;
+            q.provisioning = found.provisioning;
+            q.issuer = found.authority;
+            const auto answer = wsapi::addressInfo(q);
+            if (answer.forget_idp) {
+                r.forget_provider(domain);
+                r.writeLater(c, "forget_idp", Json::object().add("domain", domain));
+            }
+            return wsapi::jsonAnswer(answer.response);
+        });
 }
 
 /// What a site's tools ask for: the provider of a domain, or this service where there is none.
 Step discovery(const Reads& r, Call& call) {
-    const auto domain = protocol::toLower(call.text("domain"));
-    const auto provider = r.provider(domain);
-    if (provider == nullptr) return wsapi::busy();
-    const bool primary = provider->type == protocol::Discovered::Type::Primary;
-    const auto own_keys = r.domain_keys.keys();
-    const auto& key = primary ? provider->keys.front() : own_keys->current;
-    const auto own = r.settings.public_url;
-    return wsapi::jsonAnswer(
-        Json::object()
-            .add("public-key", *Json::parse(key.canonical()))
-            .add("authentication", primary ? provider->authentication : own + "/auth#NATIVE")
-            .add("provisioning", primary ? provider->provisioning : own + "/provision"));
+    return wsapi::withProvider(
+        r.provider, protocol::toLower(call.text("domain")),
+        [&r](Call&, const protocol::Discovered& found) -> Step {
+            const bool primary = found.type == protocol::Discovered::Type::Primary;
+            const auto own_keys = r.domain_keys.keys();
+            const auto& key = primary ? found.keys.front() : own_keys->current;
+            const auto& own = r.settings.public_url;
+            return wsapi::jsonAnswer(
+                Json::object()
+                    .add("public-key", *Json::parse(key.canonical()))
+                    .add("authentication", primary ? found.authentication : own + "/auth#NATIVE")
+                    .add("provisioning", primary ? found.provisioning : own + "/provision"));
+        });
 }
 
 }  // namespace

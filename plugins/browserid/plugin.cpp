@@ -2,7 +2,6 @@
 
 #include <list>
 
-#include "libs/domainkey/public_keys.h"
 #include "libs/wsapi/role_parts.h"
 #include "plugins/browserid/reads.h"
 
@@ -19,7 +18,6 @@ const std::vector<wsapi::OptionRow>& ownOptions() {
         {"upstreams.keysigner", Text, "keysigner", "upstream of the role that signs"},
         {"executors.browserid", Text, "api", "executor of the work that reads"},
         {"executors.passwords", Text, "passwords", "executor of password hashing"},
-        {"extension_algorithms", List, "", "of ES256 and Ed25519: families beyond RS and DS"},
         {"code_version", Text, "", "told by session_context when set"},
         {"kpi.sample_rate", Text, "0", "share of dialogs that report measurements, 0 to 1"}};
     return kRows;
@@ -44,11 +42,7 @@ class Browserid final : public sdk::Service {
                        line);
           }),
           compare_time_(host.timing("bcrypt.compare_time")) {
-        if (!settings_.disable_primary_support)
-            throw std::runtime_error(
-                "disable_primary_support: false is not supported by this build yet");
         settings_.database.read_only = true;
-        domain_keys_ = std::make_unique<domainkey::PublicFile>(settings_.public_key_file);
         for (const auto& e : wsapi::endpoints()) {
             if (!wsapi::servedBy(e, false)) continue;
             paths_.push_back("/wsapi/" + std::string(e.name));
@@ -70,10 +64,16 @@ class Browserid final : public sdk::Service {
     void activate() override {
         wsapi::requireExecutors(host, executors_);
         parts_ = std::make_unique<wsapi::RoleParts>(
-            settings_, "browserid", wsapi::transportOver<sdk::ClientRequest>(host, 10'000),
-            [this] { return host.wallMs(); });
+            settings_,
+            wsapi::RolePorts{"browserid", wsapi::transportOver<sdk::ClientRequest>(host, 10'000),
+                             [this] { return host.wallMs(); },
+                             [this] { return host.monotonicNs() / 1'000'000; },
+                             discovery::clientPort<sdk::ClientRequest>(
+                                 host, {PSN_OK, PSN_TIMEOUT, PSN_FULL, PSN_CLIENT_ALLOW_PRIVATE}),
+                             [this](const std::string& domain) {
+                                 later("saw_idp", protocol::Json::object().add("domain", domain));
+                             }});
         store_ = wsapi::orThrow(accounts::Store::open(settings_.database));
-        (void)wsapi::orThrow(domain_keys_->refresh());
         std::uint64_t timer = 0;
         if (host.timers().start(
                 host.raw(), 1'000, 1'000,
@@ -98,10 +98,8 @@ class Browserid final : public sdk::Service {
   private:
     void build() {
         std::vector<std::string> algorithms;
-        for (const auto& [k, v] : config.items("extension_algorithms"))
-            if (v == "ES256") algorithms.push_back(v);
+        if (settings_.keys.allow_es256) algorithms.emplace_back("ES256");
         algorithms.emplace_back("RS256");
-        static const auto kNobody = std::make_shared<const protocol::Discovered>();
         reads_ = std::make_unique<Reads>(
             Reads{settings_,
                   store_->reader(),
@@ -109,8 +107,9 @@ class Browserid final : public sdk::Service {
                   parts_->sessions,
                   parts_->devices,
                   parts_->roles,
-                  [](const std::string&) { return kNobody; },
-                  *domain_keys_,
+                  parts_->provider,
+                  [this](const std::string& domain) { parts_->discovery.forget(domain); },
+                  parts_->domain_keys,
                   events_,
                   [this](double ms) { compare_time_.observe(ms); },
                   std::move(algorithms),
@@ -119,16 +118,11 @@ class Browserid final : public sdk::Service {
                   config.str("code_version"),
                   std::stod(config.str("kpi.sample_rate")),
                   {},
-                  verify_,
+                  [this] { return parts_->proof(); },
                   [this](const std::string& op, const protocol::Json& args) { later(op, args); }});
         api_ = std::make_unique<wsapi::Api>(wsapi::Api::Options{
             false, &parts_->sessions, &parts_->checker, settings_.open_roles,
-            [this](std::int64_t userid) -> Result<std::optional<std::int64_t>> {
-                const auto epoch = store_->reader().sessionEpoch(userid);
-                if (!epoch) return Error{epoch.error()};
-                return *epoch;
-            },
-            [this] { return host.wallMs(); },
+            wsapi::RoleParts::epochOf(store_->reader()), [this] { return host.wallMs(); },
             [this](std::string_view op, std::string_view why) {
                 host.warn("call " + std::string(op) + " refused: " + std::string(why));
             }});
@@ -149,7 +143,7 @@ class Browserid final : public sdk::Service {
 
     /// [control] Keys change at a rotation; a file that cannot be read leaves those that were.
     void refreshDomainKeys() {
-        if (const auto read = domain_keys_->refresh(); !read) host.error(read.error());
+        if (const auto read = parts_->domain_keys.refresh(); !read) host.error(read.error());
     }
 
     wsapi::Settings settings_;
@@ -157,8 +151,6 @@ class Browserid final : public sdk::Service {
     wsapi::Events events_;
     sdk::Metric compare_time_;
     std::list<std::string> paths_;
-    protocol::VerifyOptions verify_;
-    std::unique_ptr<domainkey::PublicFile> domain_keys_;
     std::unique_ptr<wsapi::RoleParts> parts_;
     std::unique_ptr<accounts::Store> store_;
     std::unique_ptr<Reads> reads_;

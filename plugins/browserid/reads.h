@@ -26,7 +26,8 @@ struct Reads {
     const wsapi::SessionCookies& sessions;
     const wsapi::DeviceCookies& devices;
     const wsapi::RoleClient& roles;
-    wsapi::ProviderPort provider;
+    const wsapi::ProviderPort& provider;
+    std::function<void(const std::string& domain)> forget_provider;
     const domainkey::PublicFile& domain_keys;
     wsapi::Events& events;
     std::function<void(double ms)> compare_time;
@@ -35,7 +36,7 @@ struct Reads {
     std::string code_version;         ///< empty: not told
     double data_sample_rate = 0;
     std::vector<std::pair<std::string, double>> sample_rate_per_agent;
-    const protocol::VerifyOptions& verify;
+    std::function<std::shared_ptr<const wsapi::ProofOptions>()> proof;
 
     /// Asks dbwriter; its "success" decides.
     [[nodiscard]] wsapi::RoleAnswer write(std::string_view op, const protocol::Json& args) const {

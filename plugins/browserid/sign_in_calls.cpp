@@ -1,7 +1,7 @@
 #include "plugins/browserid/password_check.h"
 #include "plugins/browserid/reads.h"
 
-/// authenticate_user (wsapi.md 4.2).
+/// authenticate_user, auth_with_assertion (wsapi.md 4.2).
 namespace persona::browserid {
 
 namespace {
@@ -54,10 +54,63 @@ Step authenticate(const Reads& r, Call& call) {
         std::move(busy));
 }
 
+Step signedInByProvider(const Reads& r, Call& call, std::int64_t userid, std::int64_t epoch) {
+    r.sessions.signIn(call.session,
+                      {userid, epoch, wsapi::Level::Assertion, call.flag("ephemeral"), true},
+                      call.request.user_agent, call.now_ms);
+    return wsapi::jsonAnswer(Json::object()
+                                 .add("success", true)
+                                 .add("userid", userid)
+                                 .add("suppress_ask_if_users_computer",
+                                      wsapi::SessionCookies::isFirefoxOs(call.request.user_agent)));
+}
+
+/// An address that nobody has proven yet: dbwriter verifies the assertion again and makes the
+/// account. Its answer counts as it is; a read could come before the write (mozilla/persona#3309).
+Step makeAccount(const Reads& r, Call& call) {
+    const auto made = r.write("create_account_with_assertion",
+                              Json::object().add("assertion", call.text("assertion")));
+    const auto json = made.json();
+    const auto* userid = json ? json->find("userid") : nullptr;
+    const auto* epoch = json ? json->find("lastPasswordReset") : nullptr;
+    if (!made.succeeded() || userid == nullptr || epoch == nullptr)
+        return wsapi::failure("internal error creating account");
+    r.events.flow("idp.create_new_user");
+    return signedInByProvider(r, call, static_cast<std::int64_t>(userid->number()),
+                              static_cast<std::int64_t>(epoch->number()));
+}
+
+Step authWithAssertion(const Reads& r, Call& call) {
+    return wsapi::withProof(r.provider, r.proof(), call.text("assertion"), call.now_ms,
+                            [&r](Call& c, const wsapi::Proven& proven) -> Step {
+                                if (proven.busy) return wsapi::busy();
+                                if (proven.email.empty()) return wsapi::failure(proven.reason);
+                                const auto address = accounts::Address::parse(proven.email);
+                                if (!address) return wsapi::failure("invalid email in assertion");
+                                const auto info = r.reader.emailInfo(*address);
+                                if (!info) return wsapi::databaseDown();
+                                // An account in which nobody has proven this address yet is not its
+                                // owner's either.
+                                if (!*info || !(*info)->verified) return makeAccount(r, c);
+                                const auto userid = (*info)->user;
+                                const auto epoch = r.reader.sessionEpoch(userid);
+                                if (!epoch) return wsapi::databaseDown();
+                                if (!*epoch) return wsapi::failure("internal error");
+                                if ((*info)->type == accounts::AddressType::Secondary)
+                                    r.writeLater(c, "user_used_email_as",
+                                                 Json::object()
+                                                     .add("userid", userid)
+                                                     .add("email", (*info)->address)
+                                                     .add("used_as", "primary"));
+                                return signedInByProvider(r, c, userid, **epoch);
+                            });
+}
+
 }  // namespace
 
 void addSignInCalls(wsapi::Api& api, const Reads& r) {
     api.on("authenticate_user", [&r](Call& c) { return authenticate(r, c); });
+    api.on("auth_with_assertion", [&r](Call& c) { return authWithAssertion(r, c); });
 }
 
 }  // namespace persona::browserid

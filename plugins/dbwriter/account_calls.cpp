@@ -1,6 +1,7 @@
 #include "plugins/dbwriter/steps.h"
 
-/// update_password, remove_email, account_cancel (wsapi.md 4.3, 4.4).
+/// update_password, remove_email, account_cancel, and the word of primary providers (wsapi.md 4.2
+/// to 4.4).
 namespace persona::dbwriter {
 
 namespace {
@@ -73,12 +74,71 @@ Step accountCancel(const Writes& w, Call& call) {
     return wsapi::success();
 }
 
+Step addWithAssertion(const Writes& w, Call& call) {
+    return wsapi::withProof(
+        w.provider, w.proof(), call.text("assertion"), call.now_ms,
+        [&w](Call& c, const wsapi::Proven& proven) -> Step {
+            if (proven.busy) return wsapi::busy();
+            const auto address = Address::parse(proven.email);
+            if (!address) {
+                w.events.security(Events::Level::Warn, "ASSERTION_ERROR",
+                                  "Cannot verify assertion");
+                return wsapi::failure(proven.reason.empty() ? "invalid email in assertion"
+                                                            : proven.reason);
+            }
+            const auto added = w.writer.addPrimaryEmail(c.session.userid, *address, c.now_ms);
+            if (added) return wsapi::success();
+            w.events.security(Events::Level::Alert, "ADD_EMAIL",
+                              "Failed to add primary email to account");
+            return answerTo(added.failure());
+        });
+}
+
+Step usedAsPrimary(const Writes& w, Call& call) {
+    const auto address = Address::parse(call.text("email"));
+    if (!address) return badAddress();
+    const auto owns = w.reader.userOwnsEmail(call.session.userid, *address);
+    if (!owns) return wsapi::databaseDown();
+    if (!*owns) return wsapi::refusal(400, "that email does not belong to you");
+    return wsapi::withProvider(
+        w.provider, std::string(address->domain()),
+        [&w, address = *address](Call& c, const protocol::Discovered& found) -> Step {
+            if (wsapi::supportOf(found) != wsapi::Support::Supported)
+                return wsapi::refusal(400, "email is not a primary");
+            const auto noted =
+                w.writer.setUsedAs(c.session.userid, address, accounts::AddressType::Primary);
+            if (noted) return wsapi::success();
+            if (noted.failure().reason == Reason::Unavailable) return wsapi::databaseDown();
+            return wsapi::refusal(500, "Unable to update database");
+        });
+}
+
+/// For browserid, which has verified the assertion already: it is verified again, since only its
+/// bearer may have this account, not every role.
+Step createWithAssertion(const Writes& w, Call& call) {
+    return wsapi::withProof(
+        w.provider, w.proof(), call.text("assertion"), call.now_ms,
+        [&w](Call& c, const wsapi::Proven& proven) -> Step {
+            const auto address = Address::parse(proven.email);
+            if (!address) return wsapi::refusal(500);
+            const auto opened = w.writer.createUserWithPrimaryEmail(*address, c.now_ms);
+            if (!opened) return answerTo(opened.failure());
+            return wsapi::jsonAnswer(protocol::Json::object()
+                                         .add("success", true)
+                                         .add("userid", opened->user)
+                                         .add("lastPasswordReset", opened->session_epoch));
+        });
+}
+
 }  // namespace
 
 void addAccountCalls(wsapi::Api& api, const Writes& w) {
     api.on("update_password", [&w](Call& c) { return updatePassword(w, c); });
     api.on("remove_email", [&w](Call& c) { return removeEmail(w, c); });
     api.on("account_cancel", [&w](Call& c) { return accountCancel(w, c); });
+    api.on("add_email_with_assertion", [&w](Call& c) { return addWithAssertion(w, c); });
+    api.on("used_address_as_primary", [&w](Call& c) { return usedAsPrimary(w, c); });
+    api.on("create_account_with_assertion", [&w](Call& c) { return createWithAssertion(w, c); });
 }
 
 }  // namespace persona::dbwriter

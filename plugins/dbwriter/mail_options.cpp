@@ -7,7 +7,6 @@ const std::vector<wsapi::OptionRow>& ownOptions() {
     static const std::vector<wsapi::OptionRow> kRows{
         {"executors.dbwriter", Text, "writes", "executor of the work that writes"},
         {"executors.passwords", Text, "passwords", "executor of password hashing"},
-        {"extension_algorithms", List, "", "of ES256 and Ed25519: families beyond RS and DS"},
         {"min_time_between_emails", Duration, "60s", "between mails to one address", 0, 86'400'000},
         {"mail.daily_cap", Integer, "20", "mails a day to one address, 0: no limit", 0, 10'000},
         {"staged_lifetime", Duration, "48h", "of a mailed link", 60'000, 2'592'000'000},

@@ -26,9 +26,6 @@ class Dbwriter final : public sdk::Service {
                                                              : PSN_LOG_INFO,
                        line);
           }) {
-        if (!settings_.disable_primary_support)
-            throw std::runtime_error(
-                "disable_primary_support: false is not supported by this build yet");
         for (const auto& e : wsapi::endpoints()) {
             if (!wsapi::servedBy(e, true)) continue;
             paths_.push_back("/wsapi/" + std::string(e.name));
@@ -49,10 +46,15 @@ class Dbwriter final : public sdk::Service {
 
     void activate() override {
         wsapi::requireExecutors(host, executors_);
-        parts_ = std::make_unique<wsapi::RoleParts>(
-            settings_, "dbwriter", wsapi::transportOver<sdk::ClientRequest>(host, 10'000),
-            [this] { return host.wallMs(); });
         store_ = wsapi::orThrow(accounts::Store::open(settings_.database));
+        parts_ = std::make_unique<wsapi::RoleParts>(
+            settings_,
+            wsapi::RolePorts{"dbwriter", wsapi::transportOver<sdk::ClientRequest>(host, 10'000),
+                             [this] { return host.wallMs(); },
+                             [this] { return host.monotonicNs() / 1'000'000; },
+                             discovery::clientPort<sdk::ClientRequest>(
+                                 host, {PSN_OK, PSN_TIMEOUT, PSN_FULL, PSN_CLIENT_ALLOW_PRIVATE}),
+                             [this](const std::string& domain) { sawProvider(domain); }});
         mail::Environment environment;
         environment.log = [this](mail::Level level, const std::string& text) {
             host.log(level == mail::Level::Error     ? PSN_LOG_ERROR
@@ -67,6 +69,9 @@ class Dbwriter final : public sdk::Service {
             mail::makeSender(readMailOptions(config, settings_.public_url), environment));
         build();
         std::uint64_t timer = 0;
+        host.timers().start(
+            host.raw(), 1'000, 1'000,
+            [](void* self) { static_cast<Dbwriter*>(self)->refreshDomainKeys(); }, this, &timer);
         host.timers().start(
             host.raw(), 10'000, 60'000,
             [](void* self) { static_cast<Dbwriter*>(self)->purgeLater(); }, this, &timer);
@@ -97,20 +102,16 @@ class Dbwriter final : public sdk::Service {
         limits.daily_cap = reset_limits.daily_cap = static_cast<int>(config.num("mail.daily_cap"));
         limits.lifetime_ms = config.num("staged_lifetime");
         reset_limits.lifetime_ms = config.num("reset_lifetime");
-        static const auto kNobody = std::make_shared<const protocol::Discovered>();
         writes_ = std::make_unique<Writes>(
             Writes{settings_, store_->reader(), *store_->writer(), parts_->hasher, parts_->sessions,
-                   parts_->devices, *sender_, [](const std::string&) { return kNobody; }, events_,
-                   limits, reset_limits, std::move(languages), config.str("default_lang"), verify_,
+                   parts_->devices, *sender_, parts_->provider,
+                   [this](const std::string& domain) { parts_->discovery.forget(domain); }, events_,
+                   limits, reset_limits, std::move(languages), config.str("default_lang"),
+                   [this] { return parts_->proof(); },
                    [this](std::string_view text) { host.warn(text); }});
         api_ = std::make_unique<wsapi::Api>(wsapi::Api::Options{
             true, &parts_->sessions, &parts_->checker, settings_.open_roles,
-            [this](std::int64_t userid) -> Result<std::optional<std::int64_t>> {
-                const auto epoch = store_->reader().sessionEpoch(userid);
-                if (!epoch) return Error{epoch.error()};
-                return *epoch;
-            },
-            [this] { return host.wallMs(); },
+            wsapi::RoleParts::epochOf(store_->reader()), [this] { return host.wallMs(); },
             [this](std::string_view op, std::string_view why) {
                 host.warn("call " + std::string(op) + " refused: " + std::string(why));
             }});
@@ -119,6 +120,18 @@ class Dbwriter final : public sdk::Service {
         addAccountCalls(*api_, *writes_);
         addStepUpCalls(*api_, *writes_);
         addRoleCalls(*api_, *writes_);
+    }
+
+    void refreshDomainKeys() {
+        if (const auto read = parts_->domain_keys.refresh(); !read) host.error(read.error());
+    }
+
+    /// A provider that this role has met itself.
+    void sawProvider(const std::string& domain) {
+        host.submit(executors_.work, [this, domain](bool) {
+            if (const auto done = store_->writer()->sawIdp(domain, host.wallMs()); !done)
+                host.warn("saw_idp: " + done.error());
+        });
     }
 
     /// Deletes what has expired, in small batches, as long as there is some (W17).
@@ -137,7 +150,6 @@ class Dbwriter final : public sdk::Service {
     const wsapi::Executors executors_;
     wsapi::Events events_;
     std::list<std::string> paths_;
-    protocol::VerifyOptions verify_;
     std::unique_ptr<wsapi::RoleParts> parts_;
     std::unique_ptr<accounts::Store> store_;
     std::unique_ptr<mail::Sender> sender_;

@@ -67,7 +67,10 @@ void addRoleCalls(wsapi::Api& api, const Writes& w) {
     api.on("reset_failed_auth_tries", [&w](Call& c) { return succeeded(w, c); });
     api.on("user_used_email_as", [&w](Call& c) { return usedAs(w, c); });
     api.on("saw_idp", [&w](Call& c) { return done(w.writer.sawIdp(c.text("domain"), c.now_ms)); });
-    api.on("forget_idp", [&w](Call& c) { return done(w.writer.forgetIdp(c.text("domain"))); });
+    api.on("forget_idp", [&w](Call& c) {
+        w.forget_provider(c.text("domain"));
+        return done(w.writer.forgetIdp(c.text("domain")));
+    });
     api.on("ping", [&w](Call&) -> Step {
         if (!w.reader.ping()) return wsapi::textAnswer(500, "fail");
         auto ok = wsapi::textAnswer(200, "ok");

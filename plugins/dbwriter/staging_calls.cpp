@@ -47,15 +47,10 @@ Step hashed(const Writes& w, SecretPtr password,
     });
 }
 
-Step stageUser(const Writes& w, Call& call) {
-    w.sessions.signOut(call.session, call.now_ms);
-    const auto address = Address::parse(call.text("email"));
-    if (!address) return badAddress();
-    if (auto no = refuseEarly(w, call, *address)) return *no;
-    if (auto no = refuseOffline(w, *address, call.now_ms)) return *no;
+Step hashAndStageUser(const Writes& w, const Call& call, const Address& address) {
     return hashed(
         w, std::make_shared<Secret>(call.text("pass")),
-        [&w, address = *address](Call& c, const std::string& hash) -> Step {
+        [&w, address](Call& c, const std::string& hash) -> Step {
             const auto site = c.text("site");
             if (c.flag("allowUnverified")) {
                 const auto staged =
@@ -81,11 +76,20 @@ Step stageUser(const Writes& w, Call& call) {
         });
 }
 
+Step stageUser(const Writes& w, Call& call) {
+    w.sessions.signOut(call.session, call.now_ms);
+    const auto address = Address::parse(call.text("email"));
+    if (!address) return badAddress();
+    if (auto no = refuseEarly(w, call, *address)) return *no;
+    return unlessOffline(w, call, *address, [&w, address = *address](Call& c) {
+        return hashAndStageUser(w, c, address);
+    });
+}
+
 Step stageEmail(const Writes& w, Call& call) {
     const auto address = Address::parse(call.text("email"));
     if (!address) return badAddress();
     if (auto no = refuseEarly(w, call, *address)) return *no;
-    if (auto no = refuseOffline(w, *address, call.now_ms)) return *no;
     const auto user = w.reader.user(call.session.userid);
     if (!user) return wsapi::databaseDown();
     const bool has = *user && (*user)->password_hash;
@@ -108,9 +112,12 @@ Step stageEmail(const Writes& w, Call& call) {
         mailStaged(w, c, mail::Kind::Confirm, address.spelling(), *staged);
         return wsapi::success();
     };
-    if (!pass) return stage(call, std::nullopt);
-    return hashed(w, std::make_shared<Secret>(*pass),
-                  [stage](Call& c, const std::string& hash) -> Step { return stage(c, hash); });
+    return unlessOffline(w, call, *address, [&w, stage, pass](Call& c) -> Step {
+        if (!pass) return stage(c, std::nullopt);
+        return hashed(
+            w, std::make_shared<Secret>(*pass),
+            [stage](Call& next, const std::string& hash) -> Step { return stage(next, hash); });
+    });
 }
 
 Step stageReverify(const Writes& w, Call& call) {

@@ -94,17 +94,21 @@ AccountCheck checkAccountPassword(const Writes& w, const wsapi::Call& call, std:
     return out;
 }
 
-std::optional<wsapi::Answer> refuseOffline(const Writes& w, const accounts::Address& address,
-                                           std::int64_t now_ms) {
+wsapi::Step unlessOffline(const Writes& w, const wsapi::Call& call,
+                          const accounts::Address& address, wsapi::Work then) {
     const std::string domain(address.domain());
     const auto seen = w.reader.idpLastSeen(domain);
     if (!seen) return wsapi::databaseDown();
-    if (!*seen) return std::nullopt;
-    const auto provider = w.provider(domain);
-    if (provider == nullptr) return wsapi::busy();
-    if (!wsapi::isOffline(wsapi::supportOf(*provider), *seen, now_ms, w.settings.grace_ms))
-        return std::nullopt;
-    return wsapi::refusal(400, "that email is backed by a primary");
+    if (!*seen || call.now_ms - **seen >= w.settings.grace_ms)
+        return {wsapi::Where::Work, std::move(then), wsapi::busy()};
+    return wsapi::withProvider(
+        w.provider, domain,
+        [&w, seen = *seen, then = std::move(then)](
+            wsapi::Call& c, const protocol::Discovered& found) -> wsapi::Step {
+            if (wsapi::isOffline(wsapi::supportOf(found), seen, c.now_ms, w.settings.grace_ms))
+                return wsapi::refusal(400, "that email is backed by a primary");
+            return then(c);
+        });
 }
 
 std::optional<wsapi::Answer> refuseSite(const wsapi::Call& call) {

@@ -51,11 +51,10 @@ struct AccountCheck {
 [[nodiscard]] AccountCheck checkAccountPassword(const Writes& writes, const wsapi::Call& call,
                                                 std::int64_t user, const std::string& password);
 
-/// The provider of the address was seen within the grace period and does not answer: nobody may
-/// claim it by mail meanwhile (W19). Empty: go on.
-[[nodiscard]] std::optional<wsapi::Answer> refuseOffline(const Writes& writes,
-                                                         const accounts::Address& address,
-                                                         std::int64_t now_ms);
+/// Goes on unless the provider of the address was seen within the grace period and does not answer:
+/// nobody may claim it by mail meanwhile (W19).
+[[nodiscard]] wsapi::Step unlessOffline(const Writes& writes, const wsapi::Call& call,
+                                        const accounts::Address& address, wsapi::Work then);
 /// A mail names no site but one whose dialog this browser opened, where that is known (W32).
 [[nodiscard]] std::optional<wsapi::Answer> refuseSite(const wsapi::Call& call);
 

@@ -27,12 +27,13 @@ struct Writes {
     const wsapi::SessionCookies& sessions;
     const wsapi::DeviceCookies& devices;
     mail::Sender& sender;
-    wsapi::ProviderPort provider;
+    const wsapi::ProviderPort& provider;
+    std::function<void(const std::string& domain)> forget_provider;
     wsapi::Events& events;
     accounts::StageLimits limits, reset_limits;  ///< of tokens; those of a reset live shorter
     std::vector<std::string> languages;          ///< supported_languages
     std::string default_language;
-    const protocol::VerifyOptions& verify;
+    std::function<std::shared_ptr<const wsapi::ProofOptions>()> proof;
     std::function<void(std::string_view text)> warn;  ///< to the log
 };
 

@@ -16,6 +16,7 @@
 #include <sstream>
 #include <thread>
 
+#include "libs/wsapi/credentials.h"
 #include "libs/wsapi/session.h"
 
 namespace persona::testing {
@@ -91,6 +92,32 @@ void Service::write(const std::string& process, const std::string& yaml) const {
     std::ofstream(dir_ + "/" + process + ".yaml") << yaml;
 }
 
+/// browserid's account may do nothing but SELECT.
+std::string Service::databaseLine(bool writes) const {
+    if (options_.database == Database::Sqlite)
+        return "database: {driver: sqlite, file: " + database() + "}";
+    return "database: {driver: mysql, port: " + std::to_string(options_.mysql_port) +
+           ", name: " + databaseName() + ", user: " + (writes ? "root" : "persona_ro") + "}";
+}
+
+std::string Service::databaseName() const {
+    return "t" + std::to_string(port("router"));
+}
+
+Response Service::callRole(const std::string& role, const std::string& call,
+                           const std::string& json) const {
+    const auto secret = wsapi::loadOrCreateKeyRing(dir_ + "/s/roles");
+    EXPECT_TRUE(secret) << secret.error();
+    const auto target = "/wsapi/" + call;
+    const wsapi::CredentialSigner signer(*secret, "test");
+    std::vector<std::pair<std::string, std::string>> fields{{"Content-Type", "application/json"}};
+    const auto now = std::chrono::duration_cast<milliseconds>(
+                         std::chrono::system_clock::now().time_since_epoch())
+                         .count();
+    for (auto& f : signer.sign({role, "POST", target, json}, now)) fields.push_back(f);
+    return Browser(port(role)).send("POST", target, json, fields);
+}
+
 void Service::writeConfiguration() const {
     const std::vector<std::string> own{
         "public_url: " + url(),
@@ -98,7 +125,8 @@ void Service::writeConfiguration() const {
         "domain_key: {public_file: " + dir_ + "/domain.json}",
         "secrets: {roles: " + dir_ + "/s/roles, cookie: " + dir_ + "/s/cookie, passwords: " + dir_ +
             "/s/passwords}",
-        "database: {driver: sqlite, file: " + database() + "}",
+        databaseLine(true),
+        "disable_primary_support: true",
         "bcrypt_work_factor: 4",
         "min_time_between_emails: 0ms",
         "mail: {transport: file, directory: " + dir_ + "/mail, daily_cap: 0}"};
@@ -115,16 +143,21 @@ void Service::writeConfiguration() const {
             const auto k = key(line);
             const bool everywhere = k == "public_url";
             const bool keys = k == "extension_algorithms" || k == "domain_key";
+            const bool discovery = k == "disable_primary_support" || k == "http_proxy" ||
+                                   k == "discovery_overrides" || k == "proxy_idps";
             const bool roles =
                 process == "local" || process == "dbwriter" || process == "browserid";
             const bool dbwriter_only = k == "min_time_between_emails" || k == "mail" ||
                                        k == "staged_lifetime" || k == "reset_lifetime" ||
                                        k == "supported_languages" || k == "default_lang";
             if (everywhere || process == "local" || (roles && !dbwriter_only) ||
-                (process == "dbwriter" && dbwriter_only) ||
+                (process == "dbwriter" && dbwriter_only) || (discovery && process == "verifier") ||
                 (keys && (process == "keysigner" || process == "verifier" ||
                           (process == "static" && k == "domain_key"))))
-                out += "  " + line + "\n";
+                out += "  " +
+                       (process == "browserid" && line == databaseLine(true) ? databaseLine(false)
+                                                                             : line) +
+                       "\n";
             else if (process == "keysigner" && k == "secrets")
                 out += "  secrets: {roles: " + dir_ + "/s/roles}\n";
         }

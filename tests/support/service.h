@@ -26,7 +26,11 @@ struct ServiceOptions {
     /// name wins over the fixture's own.
     std::vector<std::string> common;
     std::string executors_passwords = "{threads: 2, queue: 64, deadline: 10s}";
+    /// Database::Mysql: port of a server on 127.0.0.1 whose root has no password.
+    unsigned mysql_port = 0;
 };
+
+struct Response;
 
 class Service {
   public:
@@ -51,6 +55,10 @@ class Service {
     [[nodiscard]] std::string cookieName() const;
     [[nodiscard]] std::string log() const;  ///< of all processes
     [[nodiscard]] std::string database() const { return dir_ + "/persona.db"; }
+    [[nodiscard]] std::string databaseName() const;
+    /// POST to a role by itself, with the credentials of another one.
+    [[nodiscard]] Response callRole(const std::string& role, const std::string& call,
+                                    const std::string& json) const;
 
     /// Mails so far to that address, oldest first, whole.
     [[nodiscard]] std::vector<std::string> mails(const std::string& to) const;
@@ -60,6 +68,7 @@ class Service {
   private:
     void write(const std::string& process, const std::string& yaml) const;
     void writeConfiguration() const;
+    [[nodiscard]] std::string databaseLine(bool writes) const;
     ServiceOptions options_;
     std::string dir_;
     std::map<std::string, unsigned short> ports_;

@@ -4,52 +4,59 @@
 #include <string>
 #include <tuple>
 
+#include "libs/protocol/key.h"
+#include "tests/plugins/api/provider_server.h"
 #include "tests/support/service.h"
 
 namespace persona::api {
 
+using protocol::Json;
 using testing::Browser;
 using testing::Database;
 using testing::Response;
 using testing::Service;
 using testing::ServiceOptions;
 using testing::Shape;
+using Param = std::tuple<Shape, Database>;
 
-/// Every test runs in both shapes, and on every database that this build has.
-class Api : public ::testing::TestWithParam<std::tuple<Shape, Database>> {
+inline const std::string kOk = R"(200 {"success":true})";
+inline const std::string kNoSecret = R"(200 {"success":false,"reason":"no such secret"})";
+inline const std::string kWrong = R"(200 {"success":false,"reason":"email or password is wrong"})";
+
+/// Every test runs in both shapes and on both databases. Tests share one service for each of those,
+/// with addresses of their own; a test that wants other options starts one for itself.
+class Api : public ::testing::TestWithParam<Param> {
   protected:
-    void start(std::vector<std::string> common = {}) {
-        ServiceOptions o;
-        std::tie(o.shape, o.database) = GetParam();
-        o.common = std::move(common);
-        service_ = std::make_unique<Service>(std::move(o));
-        ASSERT_NO_FATAL_FAILURE(service_->start());
-    }
-    [[nodiscard]] Browser browser() const { return Browser(service_->port("router")); }
+    /// The shared service, started when it is first asked for.
+    Service& service();
+    /// One of this test's own, with more lines of configuration.
+    void start(std::vector<std::string> common, const std::string& passwords = "");
+    [[nodiscard]] Browser browser() { return Browser(service().port("router")); }
+    /// An address that no other test uses.
+    static std::string fresh(const std::string& local = "ann",
+                             const std::string& domain = "mail.example");
+
+    /// `more`: further members, such as R"("allowUnverified":true)".
+    static Response stage(Browser& b, const std::string& email,
+                          const std::string& pass = "password1", const std::string& more = "");
     /// Signs up and confirms in the same browser, which is signed in afterwards.
-    void signUp(Browser& b, const std::string& email, const std::string& pass = "password1") {
-        const auto before = service_->mails(email).size();
-        EXPECT_EQ(b.post("stage_user", R"({"email":")" + email + R"(","pass":")" + pass +
-                                           R"(","site":"https://site.example"})")
-                      .text(),
-                  R"(200 {"success":true})");
-        EXPECT_EQ(b.post("complete_user_creation",
-                         R"({"token":")" + service_->token(email, before + 1) + "\"}")
-                      .text(),
-                  R"(200 {"success":true})");
-    }
+    void signUp(Browser& b, const std::string& email, const std::string& pass = "password1");
     static Response signIn(Browser& b, const std::string& email,
-                           const std::string& pass = "password1", bool ephemeral = false) {
-        return b.post("authenticate_user", R"({"email":")" + email + R"(","pass":")" + pass +
-                                               R"(","ephemeral":)" +
-                                               (ephemeral ? "true" : "false") + "}");
+                           const std::string& pass = "password1", bool ephemeral = false);
+    static Response tokenCall(Browser& b, const std::string& call, const std::string& token,
+                              const std::string& pass = "");
+    static std::string addressInfo(Browser& b, const std::string& email);
+    static std::string status(Browser& b, const std::string& call, const std::string& email);
+    /// Body of cert_key for a new key.
+    static std::string certificateRequest(const std::string& email, const std::string& more = "");
+    std::string token(const std::string& email, std::size_t count = 1) {
+        return service().token(email, count);
     }
-    std::unique_ptr<Service> service_;
+
+    std::unique_ptr<Service> own_;
 };
 
-inline std::string nameOfParam(const ::testing::TestParamInfo<std::tuple<Shape, Database>>& info) {
-    return std::string(std::get<0>(info.param) == Shape::OneProcess ? "OneProcess" : "Split") +
-           (std::get<1>(info.param) == Database::Sqlite ? "Sqlite" : "Mysql");
-}
+/// "the reason" of {"success":false,"reason":...}; else the whole.
+std::string reasonOf(const Response& r);
 
 }  // namespace persona::api

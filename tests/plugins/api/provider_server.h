@@ -1,0 +1,38 @@
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "libs/protocol/key.h"
+
+namespace persona::api {
+
+/// Primary identity providers for tests: one small HTTP server that answers for several domains by
+/// the operator's overrides. Every other domain goes to a proxy that is not there, and so is no
+/// provider, without anybody's name server being asked.
+///   live.example      a provider           disabled.example  says that it is disabled
+///   down.example      500                  delegated.example delegates to live.example
+class ProviderServer {
+  public:
+    static ProviderServer& shared();
+    ~ProviderServer();
+    /// Lines of configuration that make a service ask here.
+    [[nodiscard]] std::vector<std::string> configuration() const;
+    /// A backed assertion by live.example, signed with its key.
+    [[nodiscard]] std::string assertion(const std::string& email, const std::string& audience,
+                                        const std::string& issuer = "live.example") const;
+
+  private:
+    ProviderServer();
+    void serve();
+    [[nodiscard]] std::string answer(const std::string& path) const;
+    protocol::SecretKey key_;
+    int listener_ = -1;
+    unsigned short port_ = 0;
+    std::atomic<bool> stop_{false};
+    std::thread thread_;
+};
+
+}  // namespace persona::api

@@ -24,7 +24,8 @@ struct OptionRow {
         Duration = 5,
         Size = 6,
         List = 7,
-        Choice = 8
+        Choice = 8,
+        Map = 9
     };
     std::string_view name;
     Kind kind;

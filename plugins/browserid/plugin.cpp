@@ -19,7 +19,13 @@ const std::vector<wsapi::OptionRow>& ownOptions() {
         {"executors.browserid", Text, "api", "executor of the work that reads"},
         {"executors.passwords", Text, "passwords", "executor of password hashing"},
         {"code_version", Text, "", "told by session_context when set"},
-        {"kpi.sample_rate", Text, "0", "share of dialogs that report measurements, 0 to 1"}};
+        {"kpi.backend_sample_rate", Text, "0", "share of dialogs that report, 0 to 1"},
+        {"kpi.backend_sample_rate_per_agent", Map, "",
+         "part of a user agent -> share of its dialogs"},
+        {"kpi.send_metrics", Flag, "false", "hand on what dialogs report"},
+        {"kpi.metrics_batch_size", Integer, "20", "reports in one request", 1, 1'000},
+        {"kpi.backend_db_url", Text, "http://localhost/wsapi/interaction_data",
+         "where reports are posted"}};
     return kRows;
 }
 
@@ -100,6 +106,13 @@ class Browserid final : public sdk::Service {
         std::vector<std::string> algorithms;
         if (settings_.keys.allow_es256) algorithms.emplace_back("ES256");
         algorithms.emplace_back("RS256");
+        std::vector<std::pair<std::string, double>> per_agent;
+        for (const auto& [agent, rate] : config.items("kpi.backend_sample_rate_per_agent"))
+            per_agent.emplace_back(agent, rateOf(rate));
+        measurements_ = std::make_unique<Measurements>(
+            Measurements::Options{config.flag("kpi.send_metrics"),
+                                  static_cast<std::size_t>(config.num("kpi.metrics_batch_size"))},
+            [this](std::string form) { postMeasurements(std::move(form)); });
         reads_ = std::make_unique<Reads>(
             Reads{settings_,
                   store_->reader(),
@@ -116,10 +129,11 @@ class Browserid final : public sdk::Service {
                   config.str("upstreams.dbwriter"),
                   config.str("upstreams.keysigner"),
                   config.str("code_version"),
-                  std::stod(config.str("kpi.sample_rate")),
-                  {},
+                  rateOf(config.str("kpi.backend_sample_rate")),
+                  std::move(per_agent),
                   [this] { return parts_->proof(); },
-                  [this](const std::string& op, const protocol::Json& args) { later(op, args); }});
+                  [this](const std::string& op, const protocol::Json& args) { later(op, args); },
+                  *measurements_});
         api_ = std::make_unique<wsapi::Api>(wsapi::Api::Options{
             false, &parts_->sessions, &parts_->checker, settings_.open_roles,
             wsapi::RoleParts::epochOf(store_->reader()), [this] { return host.wallMs(); },
@@ -131,6 +145,8 @@ class Browserid final : public sdk::Service {
         addStatusCalls(*api_, *reads_);
         addSignInCalls(*api_, *reads_);
         addCertificateCalls(*api_, *reads_);
+        if (const auto missing = api_->missing(); !missing.empty())
+            throw std::logic_error("no handler for " + missing.front());
     }
 
     /// Calls to dbwriter that nobody waits for.
@@ -139,6 +155,27 @@ class Browserid final : public sdk::Service {
             if (!reads_->write(op, args).succeeded()) host.warn("call " + op + " failed");
         });
         if (rc != PSN_OK) host.warn("call " + op + " dropped: executor queue is full");
+    }
+
+    static double rateOf(const std::string& text) {
+        std::size_t end = 0;
+        const double rate = text.empty() ? -1 : std::stod(text, &end);
+        if (end != text.size() || !(rate >= 0 && rate <= 1))
+            throw std::runtime_error("kpi: expected a share from 0 to 1, got \"" + text + "\"");
+        return rate;
+    }
+
+    void postMeasurements(std::string form) {
+        sdk::ClientRequest r;
+        r.url = config.str("kpi.backend_db_url");
+        r.method = "POST";
+        r.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
+        r.body = std::move(form);
+        r.flags = PSN_CLIENT_ALLOW_PRIVATE;  // the operator named it
+        const auto rc = host.send(r, [this](const sdk::ClientResponse& a) {
+            if (a.status != 201) host.warn("measurements were not taken: " + a.detail);
+        });
+        if (rc != PSN_OK) host.warn("measurements were not sent");
     }
 
     /// [control] Keys change at a rotation; a file that cannot be read leaves those that were.
@@ -153,6 +190,7 @@ class Browserid final : public sdk::Service {
     std::list<std::string> paths_;
     std::unique_ptr<wsapi::RoleParts> parts_;
     std::unique_ptr<accounts::Store> store_;
+    std::unique_ptr<Measurements> measurements_;
     std::unique_ptr<Reads> reads_;
     std::unique_ptr<wsapi::Api> api_;
 };

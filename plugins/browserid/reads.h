@@ -14,6 +14,7 @@
 #include "libs/wsapi/providers.h"
 #include "libs/wsapi/roles.h"
 #include "libs/wsapi/settings.h"
+#include "plugins/browserid/measurements.h"
 
 namespace persona::browserid {
 
@@ -48,6 +49,7 @@ struct Reads {
             [this, op = std::move(op), args = std::move(args)] { later(op, args); });
     }
     std::function<void(const std::string& op, const protocol::Json& args)> later;
+    Measurements& measurements;
 };
 
 /// Each file registers its calls.

@@ -3,7 +3,7 @@
 #include "plugins/browserid/password_check.h"
 #include "plugins/browserid/reads.h"
 
-/// session_context, ping, list_emails, logout, prolong_session (wsapi.md 4.1).
+/// session_context, ping, list_emails, logout, prolong_session, interaction_data (wsapi.md 4.1).
 namespace persona::browserid {
 
 namespace {
@@ -105,6 +105,16 @@ void addSessionCalls(wsapi::Api& api, const Reads& r) {
         return wsapi::success();
     });
     api.on("prolong_session", [&r](Call& c) { return prolong(r, c); });
+    api.on(
+        "interaction_data",
+        [&r](Call& c) -> Step {
+            if (const auto* data = c.parameters.find("data"); data != nullptr)
+                c.after.emplace_back([&r, data = *data, agent = c.request.user_agent] {
+                    r.measurements.take(data, agent);
+                });
+            return wsapi::success();
+        },
+        false);
 }
 
 }  // namespace persona::browserid

@@ -120,6 +120,8 @@ class Dbwriter final : public sdk::Service {
         addAccountCalls(*api_, *writes_);
         addStepUpCalls(*api_, *writes_);
         addRoleCalls(*api_, *writes_);
+        if (const auto missing = api_->missing(); !missing.empty())
+            throw std::logic_error("no handler for " + missing.front());
     }
 
     void refreshDomainKeys() {

@@ -8,13 +8,8 @@ namespace {
 
 using protocol::Json;
 
-INSTANTIATE_TEST_SUITE_P(Shapes, Api,
-                         ::testing::Combine(::testing::Values(Shape::OneProcess, Shape::Split),
-                                            ::testing::Values(Database::Sqlite)),
-                         nameOfParam);
-
 TEST_P(Api, SignUpCertifyAssertVerify) {
-    start();
+    start({});
     auto b = browser();
     const auto context = b.context();
     EXPECT_FALSE(context.find("authenticated")->boolean());
@@ -30,7 +25,7 @@ TEST_P(Api, SignUpCertifyAssertVerify) {
     EXPECT_EQ(b.get("/wsapi/user_creation_status?email=ann%40mail.example").text(),
               R"(200 {"status":"pending"})");
     EXPECT_EQ(b.post("complete_user_creation",
-                     R"({"token":")" + service_->token("Ann@mail.example") + "\"}")
+                     R"({"token":")" + service().token("Ann@mail.example") + "\"}")
                   .text(),
               R"(200 {"success":true})");
     const auto signed_in = b.context();
@@ -81,26 +76,25 @@ TEST_P(Api, SignUpCertifyAssertVerify) {
     EXPECT_EQ(b.get("/wsapi/ping").text(), "200 ok");
     EXPECT_EQ(b.get("/__heartbeat__?deep").text(), "200 ok");
     // Nothing of a person in any log.
-    const auto log = service_->log();
+    const auto log = service().log();
     for (const auto* secret : {"mail.example", "password1"})
         EXPECT_EQ(log.find(secret), std::string::npos) << secret;
 }
 
 TEST_P(Api, RolesTakeCallsOfRolesAlone) {
-    start();
     for (const auto* target : {"/wsapi/saw_idp", "/wsapi/increment_failed_auth_tries"}) {
-        Browser direct(service_->port("dbwriter"));
+        Browser direct(service().port("dbwriter"));
         const auto r = direct.send("POST", target, R"({"domain":"idp.example"})",
                                    {{"Content-Type", "application/json"}});
         EXPECT_EQ(r.text(), "403 Forbidden: only roles of this service may call this") << target;
         EXPECT_EQ(browser().send("POST", target, "{}").text(), "404 Not Found");
     }
-    Browser keysigner(service_->port("keysigner"));
+    Browser keysigner(service().port("keysigner"));
     EXPECT_EQ(
         keysigner.send("POST", "/wsapi/cert_key", "{}", {{"Content-Type", "application/json"}})
             .status,
         403u);
-    Browser other(service_->port("browserid"));
+    Browser other(service().port("browserid"));
     EXPECT_EQ(other.get("/wsapi/nope").text(), "400 Bad Request: no such api");
 }
 

@@ -25,6 +25,8 @@ export async function person(browser, options = {}) {
   });
   context.on('weberror', (error) => context.faults.push(`page error: ${error.error()}`));
   context.on('console', (entry) => {
+    // A provider that forbids framing is a case of its own, and not a fault of ours.
+    if (/X-Frame-Options/.test(entry.text())) return;
     if (/Content Security Policy|Refused to|TrustedHTML|Mixed Content/i.test(entry.text())) context.faults.push(`console: ${entry.text()}`);
   });
   return context;

@@ -125,7 +125,7 @@ export const effects = {
       if (!(e instanceof ApiError && e.status === 400)) throw e;
     }
     store.clearAccount();
-    await forgetKeys();
+    await forgetKeys(true);
     await w.api.session();
     return { type: 'loggedOut' };
   },

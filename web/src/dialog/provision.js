@@ -2,16 +2,13 @@
  *  (frontend.md 2.1, 2.3). */
 
 import { encodeJson } from '../lib/base64url.js';
-import { certificateFits, dropKey, loadKey, makeKey, saveKey } from '../lib/keys.js';
+import { certificateFits, dropKey, loadKey, makeKey, pendingIssuer, saveKey } from '../lib/keys.js';
 import { saveFlow } from './flow.js';
 
 /** @typedef {import('../lib/wsapi.js').Wsapi} Wsapi */
 
 const silence = 5000;
 const hour = 3600;
-
-/** Pending keys wait under an issuer that no host name can be. @param {string} state */
-const pendingIssuer = (state) => `pending:${state}`;
 
 /** @param {boolean} trusted */
 const duration = (trusted) => (trusted ? 6 * hour : hour);

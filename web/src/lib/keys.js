@@ -67,9 +67,24 @@ export async function dropKey(email, issuer) {
   await transact('readwrite', (s) => s.delete(idOf(email, issuer))).catch(() => {});
 }
 
-export async function forgetKeys() {
-  memory.clear();
-  await transact('readwrite', (s) => s.clear()).catch(() => {});
+/** Keys that wait for a provider's answer stand under an issuer that no host name can be. */
+const waiting = 'pending:';
+/** @param {string} state of the flow */
+export const pendingIssuer = (state) => waiting + state;
+
+/** Everything of the account that was signed in; what is under way with a provider goes on.
+ *  @param {boolean} [all] that too */
+export async function forgetKeys(all = false) {
+  try {
+    const ids = /** @type {string[]} */ (await transact('readonly', (s) => s.getAllKeys()));
+    for (const id of [...ids, ...memory.keys()])
+      if (all || !id.startsWith(waiting)) {
+        memory.delete(id);
+        await transact('readwrite', (s) => s.delete(id));
+      }
+  } catch {
+    memory.clear();  // there is no database, so memory is all
+  }
 }
 
 /** A decimal number from base64url octets. @param {string} text */

@@ -20,7 +20,7 @@ after(async () => {
 
 /** A test with a person of its own; whatever went to the wrong place or broke the policy fails it. */
 function scenario(name, work, options) {
-  test(name, { timeout: 90000 }, async (t) => {
+  test(name, { timeout: 240000 }, async (t) => {
     const context = await person(browser, options);
     try {
       const page = await context.newPage();
@@ -287,7 +287,7 @@ scenario('11: cookies disabled', async ({ context, page }) => {
   assert.match(await dialog.locator('[data-error-title]').textContent(), /Cookies/);
 });
 
-test('12: improper usage is shown, and the site hears nothing', { timeout: 120000 }, async (t) => {
+test('12: improper usage is shown, and the site hears nothing', { timeout: 600000 }, async (t) => {
   const wrong = {
     'logo over http': { siteLogo: 'http://logo.example/x.png' },
     'logo of a wrong type': { siteLogo: 'data:text/html;base64,AAAA' },

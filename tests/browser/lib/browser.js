@@ -16,7 +16,7 @@ export async function launch() {
  *  the hosts in `allowed` end the test. */
 export async function person(browser, options = {}) {
   const context = await browser.newContext({ locale: 'en-US', viewport: { width: 1000, height: 760 }, ignoreHTTPSErrors: true, ...options });
-  context.setDefaultTimeout(15000);
+  context.setDefaultTimeout(45000);
   context.faults = [];
   context.on('request', (request) => {
     const url = new URL(request.url());

@@ -1,4 +1,7 @@
-navigator.id.watch({ onlogin: signIn });
 document.getElementById('sign-in').addEventListener('click', () => navigator.id.request({ siteName: 'Three Things' }));
 document.getElementById('sign-out').addEventListener('click', signOut);
-session().then(paint);
+// Only now: an answer that came back by navigation must not be painted over by an older one.
+session().then((state) => {
+  paint(state);
+  navigator.id.watch({ onlogin: signIn });
+});

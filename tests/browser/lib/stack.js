@@ -24,6 +24,15 @@ async function freePorts(count) {
 }
 
 const roles = ['keysigner', 'dbwriter', 'browserid', 'verifier', 'static', 'router'];
+/** What each role knows of the common options: in a process of its own, an unknown one is an error. */
+const known = {
+  keysigner: ['public_url', 'extension_algorithms', 'domain_key', 'secrets'], verifier: ['public_url', 'extension_algorithms', 'domain_key', 'discovery_overrides'],
+  static: ['public_url', 'domain_key'], router: ['public_url'], 'example-site': ['public_url'],
+};
+const commonOf = (role, common) => {
+  const mine = known[role] ? Object.fromEntries(Object.entries(common).filter(([name]) => known[role].includes(name))) : common;
+  return role === 'keysigner' ? { ...mine, secrets: { roles: common.secrets.roles } } : mine;
+};
 const examples = ['example-site', 'example-provider', 'example-mailbox'];
 
 /** YAML is a superset of JSON, so that is how configurations are written here. */
@@ -69,7 +78,7 @@ function describe({ dir, ports, names, options }) {
   }
   const processes = [...roles.map((r) => [r]), examples];
   return processes.map((ids, i) => ({ name: ids[0], config: {
-    process: ids[0], state_dir: `${dir}/state-${ids[0]}`, admin: { address: `127.0.0.1:${ports['admin' + i]}` }, ...shared,
+    process: ids[0], state_dir: `${dir}/state-${ids[0]}`, admin: { address: `127.0.0.1:${ports['admin' + i]}` }, ...shared, common: commonOf(ids[0], common),
     listeners: ids.map(listener),
     upstreams: roles.filter((r) => r !== 'router').map((name) => ({ name, addresses: [url(name)] })),
     services: ids.map((id) => {
@@ -83,7 +92,7 @@ function describe({ dir, ports, names, options }) {
 /** Waits for the line that says "ready:"; what the process said last is in the error. */
 function ready(child, name, log) {
   return new Promise((resolve, reject) => {
-    const stop = setTimeout(() => reject(new Error(`${name} is not ready after 60 s:\n${log.text}`)), 60000);
+    const stop = setTimeout(() => reject(new Error(`${name} is not ready after 180 s:\n${log.text}`)), 180000);
     const look = (chunk) => {
       log.text += chunk;
       if (/ready:/.test(log.text)) {

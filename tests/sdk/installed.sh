@@ -20,6 +20,15 @@ for kind in "$work"/sdk/share/persona-sdk/template/*/; do
     ctest --test-dir "$work/$kind/build" --output-on-failure --no-tests=error
     "$tool" inspect "$work/$kind/build/my-$kind.so" | grep -q "\"id\":\"my-$kind\""
 done
+# The interface without C++: a heuristic in plain C, and one in Rust.
+examples=$work/sdk/share/persona-sdk/examples
+cmake -S "$examples/heuristic-c" -B "$work/c" -G Ninja -DCMAKE_PREFIX_PATH="$work/sdk" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+cmake --build "$work/c" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+ctest --test-dir "$work/c" --output-on-failure --no-tests=error
+rustc --edition 2021 --crate-type cdylib -C panic=abort -C opt-level=2 -C link-arg=-Wl,-z,nodelete \
+    "$examples/heuristic-rust/big_body.rs" -o "$work/big-body.so"
+"$tool" check "$work/big-body.so"
+
 # What is refused, with its reason.
 for bad in Upper 1digit '' 'has space' ../up; do
     if "$tool" new "$bad" --dir "$work/bad" 2>"$work/why"; then

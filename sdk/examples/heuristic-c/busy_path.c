@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STR(literal) {literal, sizeof(literal) - 1}
+#define STR(literal) \
+    { literal, sizeof(literal) - 1 }
 
 struct psn_instance {
     const psn_counters_api* counters;
@@ -12,8 +13,8 @@ struct psn_instance {
     int64_t limit;
 };
 
-static const psn_option kOptions[] = {{STR("limit"), PSN_OPT_INT, 0, STR("100"), STR(""), 1, 1000000,
-                                       STR("requests a second for one path")}};
+static const psn_option kOptions[] = {{STR("limit"), PSN_OPT_INT, 0, STR("100"), STR(""), 1,
+                                       1000000, STR("requests a second for one path")}};
 
 static void fail(psn_err* err, const char* why) {
     uint32_t n = (uint32_t)strlen(why);
@@ -23,9 +24,10 @@ static void fail(psn_err* err, const char* why) {
     err->len = n;
 }
 
-static psn_rc create(const psn_host* host, const psn_config* config, psn_instance** out, psn_err* err) {
-    static const psn_str kConfig = STR(PSN_CONFIG_ID), kCounters = STR(PSN_COUNTERS_ID), kLimit = STR("limit"),
-                         kTable = STR("busy-path.paths");
+static psn_rc create(const psn_host* host, const psn_config* config, psn_instance** out,
+                     psn_err* err) {
+    static const psn_str kConfig = STR(PSN_CONFIG_ID), kCounters = STR(PSN_COUNTERS_ID),
+                         kLimit = STR("limit"), kTable = STR("busy-path.paths");
     static const psn_counter_spec kSpec = {sizeof(psn_counter_spec), 4096, 1000, 10000};
     const psn_config_api* options = host->get_extension(host, kConfig);
     psn_instance* self = calloc(1, sizeof *self);
@@ -49,8 +51,12 @@ static psn_rc activate(psn_instance* self, psn_err* err) {
     (void)err;
     return PSN_OK;
 }
-static void deactivate(psn_instance* self) { (void)self; }
-static void destroy(psn_instance* self) { free(self); }
+static void deactivate(psn_instance* self) {
+    (void)self;
+}
+static void destroy(psn_instance* self) {
+    free(self);
+}
 
 static psn_rc evaluate(psn_instance* self, const psn_facts* facts, psn_verdict* out) {
     static const psn_str kReason = STR("busy-path");
@@ -68,8 +74,15 @@ static psn_rc evaluate(psn_instance* self, const psn_facts* facts, psn_verdict* 
     return PSN_OK;
 }
 
-static const psn_heuristic_factory kFactory = {
-    sizeof(psn_heuristic_factory), 1, kOptions, create, activate, deactivate, destroy, evaluate, NULL};
+static const psn_heuristic_factory kFactory = {sizeof(psn_heuristic_factory),
+                                               1,
+                                               kOptions,
+                                               create,
+                                               activate,
+                                               deactivate,
+                                               destroy,
+                                               evaluate,
+                                               NULL};
 
 static psn_rc init(const psn_host* host, psn_err* err) {
     (void)host;
@@ -83,9 +96,17 @@ static const void* factory(psn_str id) {
 }
 
 static const psn_plugin_entry kEntry = {
-    PSN_ABI_MAGIC, PSN_ABI_MAJOR, PSN_ABI_MINOR, sizeof(psn_plugin_entry), 0,
+    PSN_ABI_MAGIC,
+    PSN_ABI_MAJOR,
+    PSN_ABI_MINOR,
+    sizeof(psn_plugin_entry),
+    0,
     STR("{\"id\":\"busy-path\",\"version\":\"1.0\",\"vendor\":\"Persona\",\"maturity\":\"beta\","
         "\"kinds\":[\"heuristic\"]}"),
-    init, deinit, factory};
+    init,
+    deinit,
+    factory};
 
-PSN_EXPORT const psn_plugin_entry* psn_plugin_entry_v1(void) { return &kEntry; }
+PSN_EXPORT const psn_plugin_entry* psn_plugin_entry_v1(void) {
+    return &kEntry;
+}

@@ -39,6 +39,16 @@ if(PERSONA_SANITIZE)
   add_compile_definitions(PERSONA_SANITIZED=1)
 endif()
 
+# Fuzzers (preset `fuzz`, clang alone): coverage everywhere, main() from libFuzzer in tests/fuzz.
+option(PERSONA_FUZZ "Build the fuzzers of tests/fuzz" OFF)
+if(PERSONA_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES Clang)
+    message(FATAL_ERROR "PERSONA_FUZZ needs clang: use the preset `fuzz`")
+  endif()
+  # The release build keeps warnings out; another compiler's new ones must not stop the search.
+  add_compile_options(-fsanitize=fuzzer-no-link -Wno-error)
+endif()
+
 # Adds every direct sub-folder of `dir` that has a CMakeLists.txt, and those of folders without one.
 function(persona_add_tree dir)
   if(EXISTS ${PROJECT_SOURCE_DIR}/${dir}/CMakeLists.txt)

@@ -17,6 +17,14 @@ ApiAnswer failure(unsigned status, std::string reason) {
     return a;
 }
 
+/// What a client sent, fit for a message: ASCII, and not long.
+std::string printable(std::string_view text) {
+    std::string out(text.substr(0, 200));
+    for (auto& c : out)
+        if (c < 0x20 || c > 0x7e) c = '?';
+    return out;
+}
+
 const Json* present(const Json* v) {
     if (v == nullptr || v->isNull() || (v->isString() && v->text().empty())) return nullptr;
     return v;
@@ -86,7 +94,7 @@ Read version1(const ApiRequest& q) {
 Read version2(const ApiRequest& q) {
     if (wsapi::mediaType(q.content_type) != "application/json")
         return failure(415, "Unsupported Content-Type: " +
-                                (q.content_type.empty() ? "none" : std::string(q.content_type)) +
+                                (q.content_type.empty() ? "none" : printable(q.content_type)) +
                                 " (expected application/json)");
     const auto params = jsonParameters(q.body);
     if (!params) return failure(400, "the body is not a JSON object");

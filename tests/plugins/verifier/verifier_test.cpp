@@ -68,6 +68,9 @@ TEST_F(VerifierApi, Version2) {
     EXPECT_EQ(
         ask("/v2", "", "{}").body,
         R"x({"status":"failure","reason":"Unsupported Content-Type: none (expected application/json)"})x");
+    EXPECT_EQ(
+        ask("/v2", "text/\xff\n", "{}").body,
+        R"x({"status":"failure","reason":"Unsupported Content-Type: text/?? (expected application/json)"})x");
     EXPECT_EQ(ask("/v2", kJson, "{}").body,
               R"({"status":"failure","reason":"missing assertion parameter"})");
     EXPECT_EQ(ask("/v2", kJson, R"({"assertion":"a"})").body,

@@ -1,0 +1,6 @@
+#include "tests/fuzz/verifier_input.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    persona::fuzz::askVerifier(data, size, "/v2");
+    return 0;
+}

@@ -141,10 +141,15 @@ std::optional<std::string> Document::expand(const YAML::Node& scalar, const std:
         const std::string inner =
             close == std::string::npos ? "" : text.substr(open + 2, close - open - 2);
         if (inner.starts_with("env:")) {
-            const char* value = std::getenv(inner.substr(4).c_str());
+            const auto otherwise = inner.find(":-");
+            const std::string name =
+                inner.substr(4, otherwise == std::string::npos ? std::string::npos : otherwise - 4);
+            const char* value = std::getenv(name.c_str());
+            if (value == nullptr && otherwise != std::string::npos)
+                value = inner.c_str() + otherwise + 2;
             if (value == nullptr) {
                 problems_.push_back(where(scalar, path) + ": " + path + ": environment variable " +
-                                    inner.substr(4) + " is not set");
+                                    name + " is not set");
                 return std::nullopt;
             }
             out += value;
@@ -160,8 +165,9 @@ std::optional<std::string> Document::expand(const YAML::Node& scalar, const std:
                 content.pop_back();
             out += content;
         } else {
-            problems_.push_back(where(scalar, path) + ": " + path +
-                                ": expected ${env:NAME} or ${file:PATH}, got ${" + inner);
+            problems_.push_back(
+                where(scalar, path) + ": " + path +
+                ": expected ${env:NAME}, ${env:NAME:-DEFAULT} or ${file:PATH}, got ${" + inner);
             return std::nullopt;
         }
         at = close + 1;

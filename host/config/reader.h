@@ -41,7 +41,8 @@ class Document {
     }
     /// Where a node stands: "file:3:7", or the environment variable that set `path`.
     [[nodiscard]] std::string where(const YAML::Node& at, const std::string& path) const;
-    /// The scalar with ${file:PATH} and ${env:NAME} put in; nullopt after a problem.
+    /// The scalar with ${file:PATH}, ${env:NAME} and ${env:NAME:-DEFAULT} put in; nullopt after a
+    /// problem.
     std::optional<std::string> expand(const YAML::Node& scalar, const std::string& path);
 
   private:

@@ -24,6 +24,9 @@ if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
   set_directory_properties(PROPERTIES COMPILE_OPTIONS "${_options}")
 endif()
 if(PERSONA_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES Clang)
+    message(FATAL_ERROR "PERSONA_FUZZ needs clang: use the preset `fuzz`")
+  endif()
   # The fuzz targets need clang, whose warnings are not those that the tree is kept free of.
   add_compile_options(-Wno-error)
 endif()
@@ -37,16 +40,6 @@ if(PERSONA_SANITIZE)
   add_compile_options(-fsanitize=${PERSONA_SANITIZE} -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${PERSONA_SANITIZE})
   add_compile_definitions(PERSONA_SANITIZED=1)
-endif()
-
-# Fuzzers (preset `fuzz`, clang alone): coverage everywhere, main() from libFuzzer in tests/fuzz.
-option(PERSONA_FUZZ "Build the fuzzers of tests/fuzz" OFF)
-if(PERSONA_FUZZ)
-  if(NOT CMAKE_CXX_COMPILER_ID MATCHES Clang)
-    message(FATAL_ERROR "PERSONA_FUZZ needs clang: use the preset `fuzz`")
-  endif()
-  # The release build keeps warnings out; another compiler's new ones must not stop the search.
-  add_compile_options(-fsanitize=fuzzer-no-link -Wno-error)
 endif()
 
 # Adds every direct sub-folder of `dir` that has a CMakeLists.txt, and those of folders without one.

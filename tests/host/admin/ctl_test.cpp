@@ -1,0 +1,120 @@
+#include "host/admin/ctl.h"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include "tests/host/bridge/host_fixture.h"
+
+/// `persona-host ctl` against a running host: what it prints, and its exit codes.
+namespace persona::host::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct Said {
+    int code = -1;
+    std::string out, err;
+};
+Said ctl(std::vector<std::string> arguments) {
+    Said s;
+    ::testing::internal::CaptureStdout();
+    ::testing::internal::CaptureStderr();
+    s.code = admin::ctlMain(arguments);
+    s.out = ::testing::internal::GetCapturedStdout();
+    s.err = ::testing::internal::GetCapturedStderr();
+    return s;
+}
+
+class Ctl : public ::testing::Test {
+  protected:
+    Ctl() {
+        t.write(sample());
+        EXPECT_EQ(t.start(), "");
+    }
+    Said run(std::vector<std::string> words) {
+        words.insert(words.begin(), {"--socket", t.dir + "/ctl.sock"});
+        return ctl(words);
+    }
+    HostUnderTest t;
+};
+
+TEST_F(Ctl, ShowsGenerationsModulesCountersAndTheLogLevel) {
+    t.ask();
+    const auto generations = run({"generations"});
+    EXPECT_EQ(generations.code, 0) << generations.err;
+    EXPECT_THAT(generations.out, HasSubstr("active"));
+    EXPECT_THAT(generations.out, HasSubstr("filter 'sample' of service 'echo': sample 1 "));
+    const auto modules = run({"modules"});
+    EXPECT_THAT(modules.out, HasSubstr("echo.so"));
+    EXPECT_THAT(modules.out, HasSubstr("2 of at most 64 images are mapped"));
+    const auto counters = run({"counters"});
+    EXPECT_THAT(counters.out, HasSubstr("1 of 1024 slots"));
+    EXPECT_THAT(counters.out, HasSubstr("browserid.echo.sample.created"));
+    EXPECT_EQ(run({"loglevel"}).out, "debug\n");
+    EXPECT_EQ(run({"loglevel", "error"}).out, "error\n");
+    EXPECT_EQ(run({"loglevel"}).out, "error\n");
+    const auto wrong = run({"loglevel", "loud"});
+    EXPECT_EQ(wrong.code, 1);
+    EXPECT_THAT(wrong.err, HasSubstr("expected trace, debug, info, warn or error"));
+    const auto json = run({"--json", "generations"});
+    EXPECT_THAT(json.out, HasSubstr("\"generations\":["));
+    EXPECT_THAT(json.out, HasSubstr("\"state\":\"active\""));
+}
+
+TEST_F(Ctl, ReloadsAndReverts) {
+    t.write(sample("", "deny", "sample_v2.so"));
+    const auto dry = run({"reload", "--dry-run"});
+    EXPECT_EQ(dry.code, 0) << dry.err;
+    EXPECT_THAT(dry.out, HasSubstr("it would be published; generation 1 stays"));
+    EXPECT_EQ(t.ask().field("X-Sample"), "1");
+    const auto real = run({"reload"});
+    EXPECT_EQ(real.code, 0) << real.err;
+    // The one that was only tried had a number too.
+    EXPECT_THAT(real.out, HasSubstr("generation 3 serves, published in "));
+    EXPECT_EQ(t.ask().field("X-Sample"), "2");
+    EXPECT_EQ(run({"revert"}).code, 0);
+    EXPECT_EQ(t.ask().field("X-Sample"), "1");
+    t.write(sample("fail_at: create"));
+    const auto refused = run({"reload"});
+    EXPECT_EQ(refused.code, 1);
+    EXPECT_THAT(refused.err, HasSubstr("refused at step 'create'"));
+    EXPECT_THAT(refused.err, HasSubstr("told to fail in create"));
+    EXPECT_THAT(run({"generations"}).out, HasSubstr("last error: create: "));
+}
+
+TEST_F(Ctl, SaysWhatIsWrong) {
+    EXPECT_EQ(run({"dance"}).code, 64);
+    EXPECT_EQ(run({}).code, 64);
+    EXPECT_EQ(run({"revert", "now"}).code, 64);
+    EXPECT_EQ(run({"generations", "--dry-run"}).code, 64);
+    EXPECT_EQ(run({"--jsno", "generations"}).code, 64);
+    EXPECT_EQ(run({"--help"}).code, 0);
+    const auto nobody = ctl({"--socket", t.dir + "/none.sock", "generations"});
+    EXPECT_EQ(nobody.code, 69);
+    EXPECT_THAT(nobody.err, HasSubstr("does the process run"));
+    std::ofstream(t.dir + "/plain.yaml") << "process: x\n";
+    EXPECT_EQ(ctl({"--config", t.dir + "/plain.yaml", "generations"}).code, 78);
+    EXPECT_EQ(ctl({"--config", t.dir + "/host.yaml", "generations"}).code, 0);
+}
+
+TEST_F(Ctl, TheSocketIsForItsOwnerAndTheTcpListenerOnlyShows) {
+    struct stat st {};
+    ASSERT_EQ(::stat((t.dir + "/ctl.sock").c_str(), &st), 0);
+    EXPECT_EQ(st.st_mode & 0777U, 0600U);
+    const auto overTcp = [&](const std::string& request) {
+        net::testing::RawClient client(t.host->port("admin"));
+        client.send(request + " HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
+        return HostUnderTest::parse(client.readAll()).status;
+    };
+    EXPECT_EQ(overTcp("GET /generations"), 200);
+    EXPECT_EQ(overTcp("GET /metrics"), 200);
+    EXPECT_EQ(overTcp("GET /__heartbeat__"), 200);
+    EXPECT_EQ(overTcp("GET /counters"), 404);
+    EXPECT_EQ(overTcp("POST /reload"), 403);
+    EXPECT_EQ(overTcp("POST /revert"), 403);
+    EXPECT_EQ(overTcp("DELETE /reload"), 405);
+    EXPECT_EQ(t.generations().front().id, 1U);
+}
+
+}  // namespace
+}  // namespace persona::host::testing

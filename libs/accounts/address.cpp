@@ -12,6 +12,7 @@ std::optional<Address> Address::parse(std::string_view text) {
 }
 
 std::optional<Address> Address::parseInternational(std::string_view utf8) {
+    if (auto plain = parse(utf8)) return plain;
     const auto at = utf8.rfind('@');
     if (at == std::string_view::npos || utf8.size() > 1024) return std::nullopt;
     const std::string domain(utf8.substr(at + 1));

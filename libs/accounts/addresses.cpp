@@ -46,6 +46,20 @@ Outcome<Writer::Opened> Writer::createUserWithPrimaryEmail(const Address& addres
         });
 }
 
+Outcome<bool> Writer::importAccount(const ImportedAccount& account, Millis now_ms) {
+    return transact(database_, [=, random = random_](Connection& connection) -> Outcome<bool> {
+        if (account.addresses.empty()) return false;
+        for (const auto& entry : account.addresses)
+            if (findAddress(connection, entry.address.key())) return false;
+        const UserId user = insertAccount(connection, random, account.password_hash, now_ms);
+        for (const auto& entry : account.addresses)
+            if (!claimAddress(connection, random, entry.address, user,
+                              {entry.type, entry.verified, false}, now_ms))
+                again("the account went away");
+        return true;
+    });
+}
+
 Outcome<Done> Writer::addPrimaryEmail(UserId user, const Address& address, Millis now_ms) {
     return transact(database_, [=, random = random_](Connection& connection) -> Outcome<Done> {
         if (!claimAddress(connection, random, address, user, kProvenByIdp, now_ms))

@@ -17,12 +17,19 @@ SqliteSettings sqliteSettings(const StoreOptions& options) {
 }
 
 MysqlSettings mysqlSettings(const StoreOptions& options, bool read_only) {
-    return {options.host,        options.port,
-            options.name,        options.user,
-            options.password,    options.deadline,
-            options.connections, options.migrate,
-            read_only,           options.before_statement,
-            options.random};
+    MysqlSettings settings;
+    settings.host = options.host;
+    settings.port = options.port;
+    settings.name = options.name;
+    settings.user = options.user;
+    settings.password = options.password;
+    settings.deadline = options.deadline;
+    settings.connections = options.connections;
+    settings.migrate = options.migrate;
+    settings.read_only = read_only;
+    settings.before_statement = options.before_statement;
+    settings.random = options.random;
+    return settings;
 }
 
 }  // namespace
@@ -42,7 +49,10 @@ Result<std::unique_ptr<Store>> Store::open(StoreOptions options) {
         store->write_database_ = std::move(*database);
         store->writer_ = std::make_unique<Writer>(*store->write_database_, options.random);
         // A server that is there gets its schema now; one that is not, with the first operation.
-        if (mysql) (void)store->write_database_->run([](Connection&) { return true; });
+        if (auto* server = dynamic_cast<MysqlDatabase*>(store->write_database_.get())) {
+            (void)server->run([](Connection&) { return true; });
+            server->awaitMigration();
+        }
     }
     auto database = mysql ? MysqlDatabase::open(mysqlSettings(options, true))
                           : SqliteReader::open(sqliteSettings(options));

@@ -95,4 +95,15 @@ struct AccountRecord {
     std::vector<Staged> pending;
 };
 
+/// An account that comes from elsewhere, with what was known of it there.
+struct ImportedAccount {
+    std::optional<std::string> password_hash;
+    struct Entry {
+        Address address;
+        AddressType type = AddressType::Secondary;
+        bool verified = true;
+    };
+    std::vector<Entry> addresses;  ///< at least one, in their order
+};
+
 }  // namespace persona::accounts

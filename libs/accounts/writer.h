@@ -133,6 +133,9 @@ class Writer {
     [[nodiscard]] Outcome<Done> sawIdp(std::string_view domain, Millis now_ms);
     [[nodiscard]] Outcome<Done> forgetIdp(std::string_view domain);
 
+    /// Makes the account unless one of its addresses is known. Value: whether it did.
+    [[nodiscard]] Outcome<bool> importAccount(const ImportedAccount& account, Millis now_ms);
+
     /// Deletes at most `batch` expired rows of each kind, by key. Value: how many; call again while
     /// it is not 0.
     [[nodiscard]] Outcome<int> purge(Millis now_ms, int batch = 200);

@@ -27,6 +27,13 @@ std::optional<std::string> Row::maybeText(std::size_t column) const {
     return text(column);
 }
 
+std::string Row::shown(std::size_t column) const {
+    const auto& value = values_.at(column);
+    if (const auto* number = std::get_if<std::int64_t>(&value)) return std::to_string(*number);
+    const auto* text = std::get_if<std::string>(&value);
+    return text != nullptr ? *text : "NULL";
+}
+
 namespace {
 
 using Poco::Data::Keywords::use;

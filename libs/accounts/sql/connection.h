@@ -31,6 +31,9 @@ class Row {
     [[nodiscard]] const std::string& text(std::size_t column) const;
     [[nodiscard]] std::optional<std::int64_t> maybeNumber(std::size_t column) const;
     [[nodiscard]] std::optional<std::string> maybeText(std::size_t column) const;
+    [[nodiscard]] std::size_t size() const { return values_.size(); }
+    /// As a person would write it; NULL is "NULL".
+    [[nodiscard]] std::string shown(std::size_t column) const;
 
   private:
     std::vector<Value> values_;

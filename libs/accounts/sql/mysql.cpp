@@ -91,6 +91,10 @@ Millis wallClockMs() {
         .count();
 }
 
+/// Longer than a lease of schema_lock, so that one left behind by a process that died runs out
+/// first.
+constexpr std::chrono::seconds kMigrationTime{90};
+
 int socketOf(Connection& connection) {
     return static_cast<int>(
         mysql_get_socket(Poco::Data::MySQL::Utility::handle(connection.session())));
@@ -110,21 +114,28 @@ Result<std::unique_ptr<Database>> MysqlDatabase::open(MysqlSettings settings) {
     return std::unique_ptr<Database>(new MysqlDatabase(std::move(settings)));
 }
 
-std::unique_ptr<Connection> MysqlDatabase::connect(Clock::time_point due) {
+MysqlDatabase::~MysqlDatabase() {
+    awaitMigration();
+}
+
+std::unique_ptr<Connection> MysqlDatabase::connectBare(Clock::time_point due) {
     const auto left = std::chrono::duration_cast<std::chrono::seconds>(due - Clock::now()).count();
     const auto text = "host=" + settings_.host + ";port=" + std::to_string(settings_.port) +
                       ";user=" + settings_.user + ";password=" + settings_.password +
                       ";db=" + settings_.name + ";auto-reconnect=false;character-set=utf8mb4";
-    std::unique_ptr<Connection> connection;
     try {
         Poco::AutoPtr<Poco::Data::SessionImpl> impl(new Poco::Data::MySQL::SessionImpl(
             text, static_cast<std::size_t>(std::max<long>(1, left))));
-        connection = std::make_unique<Connection>(Poco::Data::Session(impl), kDialect,
-                                                  settings_.before_statement);
+        return std::make_unique<Connection>(Poco::Data::Session(impl), kDialect,
+                                            settings_.before_statement);
     } catch (const Poco::Exception& error) {
         // Names of host and user at most. Nothing to be gained by trying again at once.
         throw SqlError(SqlError::Kind::Fatal, "cannot connect: " + error.displayText());
     }
+}
+
+std::unique_ptr<Connection> MysqlDatabase::connect(Clock::time_point due) {
+    auto connection = connectBare(due);
     const Watchdog::Guard guard(watchdog_, socketOf(*connection), due);
     connection->control("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
     if (settings_.read_only) connection->control("SET SESSION TRANSACTION READ ONLY");
@@ -132,20 +143,57 @@ std::unique_ptr<Connection> MysqlDatabase::connect(Clock::time_point due) {
         1, std::chrono::duration_cast<std::chrono::seconds>(settings_.deadline).count() / 2);
     connection->control("SET SESSION sql_mode = 'STRICT_ALL_TABLES', innodb_lock_wait_timeout = " +
                         std::to_string(wait));
-    prepareSchema(*connection);
+    if (settings_.our_schema) prepareSchema(*connection, due);
     return connection;
 }
 
-void MysqlDatabase::prepareSchema(Connection& connection) {
+void MysqlDatabase::prepareSchema(Connection& connection, Clock::time_point due) {
     {
         const std::lock_guard lock(mutex_);
         if (schema_ready_) return;
     }
-    if (settings_.migrate && !settings_.read_only && schemaStatus(connection).pending())
-        migrate(connection, makeKey(settings_.random), wallClockMs());
+    if (settings_.migrate && !settings_.read_only && schemaStatus(connection).pending()) {
+        // A migration may take longer than any operation may: it has a thread and a connection of
+        // its own, and goes on when this operation has given up.
+        std::unique_lock lock(mutex_);
+        if (!migrating_ && !schema_ready_) {
+            if (migration_.joinable()) migration_.join();  // an earlier one, that failed
+            migrating_ = true;
+            migration_ = std::thread([this] { migrateUntil(Clock::now() + kMigrationTime); });
+        }
+        if (!schema_changed_.wait_until(lock, due, [this] { return !migrating_; }))
+            throw SqlError(SqlError::Kind::Fatal, "its schema is being migrated");
+    }
     requireUsableSchema(connection);
     const std::lock_guard lock(mutex_);
     schema_ready_ = true;
+}
+
+void MysqlDatabase::migrateUntil(Clock::time_point due) {
+    for (bool again = true; again && Clock::now() < due;) {
+        again = false;
+        try {
+            const auto connection = connectBare(due);
+            const Watchdog::Guard guard(watchdog_, socketOf(*connection), due);
+            if (schemaStatus(*connection).pending())
+                migrate(*connection, makeKey(settings_.random), wallClockMs());
+        } catch (const SqlError& error) {
+            // Another process is at it: see what it has done.
+            again = error.kind() == SqlError::Kind::Again;
+            if (again) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        } catch (const std::exception&) {
+            // No randomness. The operation that comes next tries once more, and says what is wrong.
+        }
+    }
+    const std::lock_guard lock(mutex_);
+    migrating_ = false;
+    schema_changed_.notify_all();
+}
+
+void MysqlDatabase::awaitMigration() {
+    std::unique_lock lock(mutex_);
+    schema_changed_.wait(lock, [this] { return !migrating_; });
+    if (migration_.joinable()) migration_.join();
 }
 
 std::unique_ptr<Connection> MysqlDatabase::acquire(Clock::time_point due) {

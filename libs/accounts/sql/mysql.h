@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "libs/accounts/random.h"
@@ -21,6 +22,7 @@ struct MysqlSettings {
     int connections = 4;
     bool migrate = true;
     bool read_only = false;
+    bool our_schema = true;  ///< false: somebody else's tables, to be read as they are
     BeforeStatement before_statement;
     Random random;
 };
@@ -34,14 +36,19 @@ class MysqlDatabase final : public Database {
   public:
     /// Does not connect. Error: an option that cannot be.
     [[nodiscard]] static Result<std::unique_ptr<Database>> open(MysqlSettings settings);
+    ~MysqlDatabase() override;
     [[nodiscard]] std::optional<Failure> run(Body body) override;
+    /// Waits for a migration that an operation has started; at most 90 seconds.
+    void awaitMigration();
 
   private:
     using Clock = Watchdog::Clock;
     explicit MysqlDatabase(MysqlSettings settings) : settings_(std::move(settings)) {}
     [[nodiscard]] std::unique_ptr<Connection> acquire(Clock::time_point due);
     [[nodiscard]] std::unique_ptr<Connection> connect(Clock::time_point due);
-    void prepareSchema(Connection& connection);
+    [[nodiscard]] std::unique_ptr<Connection> connectBare(Clock::time_point due);
+    void prepareSchema(Connection& connection, Clock::time_point due);
+    void migrateUntil(Clock::time_point due);
     void release(std::unique_ptr<Connection> connection);
     void dropIdle();
     void attempt(const Body& body, Clock::time_point due);
@@ -53,6 +60,9 @@ class MysqlDatabase final : public Database {
     std::vector<std::unique_ptr<Connection>> idle_;
     int open_ = 0;
     bool schema_ready_ = false;
+    bool migrating_ = false;
+    std::condition_variable schema_changed_;
+    std::thread migration_;
 };
 
 }  // namespace persona::accounts

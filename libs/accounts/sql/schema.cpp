@@ -185,8 +185,18 @@ void migrate(Connection& connection, const std::string& holder, std::int64_t now
     createBookkeeping(connection);
     if (!takeLease(connection, holder, now_ms))
         throw SqlError(SqlError::Kind::Again, "another process is migrating the schema");
-    applyPending(connection, now_ms);
-    connection.execute("UPDATE schema_lock SET until_ms = 0 WHERE id = 1 AND holder = ?", {holder});
+    const auto release = [&] {
+        connection.execute("UPDATE schema_lock SET until_ms = 0 WHERE id = 1 AND holder = ?",
+                           {holder});
+    };
+    try {
+        applyPending(connection, now_ms);
+    } catch (const SqlError& error) {
+        // Without a connection it runs out by itself.
+        if (error.kind() != SqlError::Kind::Lost) release();
+        throw;
+    }
+    release();
 }
 
 }  // namespace persona::accounts

@@ -165,5 +165,7 @@ TEST_P(StoreTest, AThrottledStageUnverifiedLeavesNoAccountBehind) {
     EXPECT_EQ(count("address"), 0);
 }
 
+PERSONA_ON_BOTH_ENGINES(StoreTest);
+
 }  // namespace
 }  // namespace persona::accounts

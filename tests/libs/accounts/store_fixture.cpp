@@ -15,21 +15,31 @@ void StoreTest::SetUp() {
     options_.driver = GetParam();
     options_.file = directory_ + "/persona.db";
     if (!mysql()) return;
-    auto& server = MariaDbServer::shared();
     options_.host = "127.0.0.1";
-    options_.port = server.port();
+    options_.port = MariaDbServer::shared().port();
     options_.user = "root";
     options_.name = "persona";
+    reset();
+}
+
+void StoreTest::reset() {
+    closeStore();
+    closeLook();
+    if (!mysql()) {
+        for (const char* part : {"", "-wal", "-shm"}) std::filesystem::remove(options_.file + part);
+        return;
+    }
     // Making the tables anew takes a second; emptying them does not.
-    std::string statements = "CREATE DATABASE IF NOT EXISTS persona;";
     static bool made = false;
+    std::string statements = "CREATE DATABASE IF NOT EXISTS persona;";
     if (made)
         for (const char* table : {"account", "address", "staged", "used_token", "notice",
                                   "mail_budget", "device", "idp"})
             statements += std::string("DELETE FROM persona.") + table + ";";
-    server.sql(statements);
+    MariaDbServer::shared().sql(statements);
     made = true;
-    ASSERT_TRUE(Store::open(options_));
+    if (const auto opened = Store::open(options_); !opened)
+        throw std::runtime_error(opened.error());
 }
 
 void StoreTest::TearDown() {
@@ -132,13 +142,5 @@ bool StoreTest::known(std::string_view address) {
     if (!found) throw std::runtime_error(found.error());
     return found->has_value();
 }
-
-INSTANTIATE_TEST_SUITE_P(On, StoreTest,
-                         testing::Values(StoreOptions::Driver::Sqlite, StoreOptions::Driver::Mysql),
-                         [](const auto& engine) {
-                             return std::string(engine.param == StoreOptions::Driver::Sqlite
-                                                    ? "Sqlite"
-                                                    : "MariaDb");
-                         });
 
 }  // namespace persona::accounts

@@ -34,6 +34,9 @@ class StoreTest : public testing::TestWithParam<StoreOptions::Driver> {
     Writer& writer() { return *store().writer(); }
     const Reader& reader() { return store().reader(); }
     void closeStore() { store_.reset(); }
+    void closeLook() { look_.reset(); }
+    /// An empty database again.
+    void reset();
 
     /// A read-only database, without operations.
     [[nodiscard]] std::unique_ptr<Database> openReader() const;
@@ -69,5 +72,14 @@ std::string why(const Outcome<T>& outcome) {
         ADD_FAILURE() << "the database: " << outcome.error();
     return name(outcome.failure().reason);
 }
+
+/// Runs the tests of that suite on both.
+#define PERSONA_ON_BOTH_ENGINES(suite)                                                         \
+    INSTANTIATE_TEST_SUITE_P(                                                                  \
+        On, suite, testing::Values(StoreOptions::Driver::Sqlite, StoreOptions::Driver::Mysql), \
+        [](const auto& engine) {                                                               \
+            return std::string(engine.param == StoreOptions::Driver::Sqlite ? "Sqlite"         \
+                                                                            : "MariaDb");      \
+        })
 
 }  // namespace persona::accounts

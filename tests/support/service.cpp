@@ -249,6 +249,9 @@ void Service::start() {
 
 void Service::signal(const std::string& process, int number) const {
     ::kill(running_.at(process), number);
+    // A process of several threads has stopped when the last of them has; till then it may answer.
+    if (number == SIGSTOP)
+        ::waitid(P_PID, static_cast<id_t>(running_.at(process)), nullptr, WSTOPPED);
 }
 
 void Service::kill(const std::string& process) {

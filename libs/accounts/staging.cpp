@@ -24,12 +24,14 @@ Outcome<StagedTokens> stage(Connection& connection, const Random& random, const 
     const auto& key = request.address.key();
     const auto& limits = request.limits;
     const Millis now_ms = request.now_ms;
+    // The count first: its row makes those that stage for one address at once queue, so that what
+    // is pending is looked at when the one before is done. A refusal takes the count back.
+    if (auto full = countMail(connection, key, limits.daily_cap, now_ms)) return *full;
     if (const auto pending = findStagedFor(connection, key)) {
         const auto age = now_ms - pending->staged.created_ms;
         if (age < limits.min_interval_ms)
             return fail(Reason::Throttled, limits.min_interval_ms - age);
     }
-    if (auto full = countMail(connection, key, limits.daily_cap, now_ms)) return *full;
 
     connection.execute("DELETE FROM staged WHERE address_key = ?", {key});
     StagedTokens tokens;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -114,14 +115,18 @@ int MariaDbServer::shell(const std::string& command) const {
 }
 
 std::string MariaDbServer::sql(const std::string& text) const {
-    const auto file = directory_ + "/statements";
+    // Several threads may ask at once.
+    static std::atomic<int> number{0};
+    const auto file = directory_ + "/statements-" + std::to_string(++number);
     std::ofstream(file) << text;
     FILE* pipe = ::popen((client() + " <'" + file + "' 2>&1").c_str(), "r");
     std::string out;
     std::array<char, 4096> buffer{};
     while (const auto n = std::fread(buffer.data(), 1, buffer.size(), pipe))
         out.append(buffer.data(), n);
-    if (::pclose(pipe) != 0) throw std::runtime_error("mariadb: " + out);
+    const bool ok = ::pclose(pipe) == 0;
+    std::filesystem::remove(file);
+    if (!ok) throw std::runtime_error("mariadb: " + out);
     return out;
 }
 

@@ -106,9 +106,14 @@ TEST_F(ServerFaults, ASlowServer) {
     std::jthread holder([] {
         server_->sql("USE persona; LOCK TABLES idp WRITE, schema_version WRITE; SELECT SLEEP(5)");
     });
-    while (server_->sql("SELECT COUNT(*) FROM information_schema.processlist"
-                        " WHERE info LIKE 'SELECT SLEEP%'") != "1\n")
-        std::this_thread::sleep_for(milliseconds(20));
+    bool held = false;
+    for (int i = 0; i < 500 && !held; ++i) {
+        held = server_->sql(
+                   "SELECT COUNT(*) FROM information_schema.processlist"
+                   " WHERE info LIKE 'SELECT SLEEP%'") == "1\n";
+        if (!held) std::this_thread::sleep_for(milliseconds(20));
+    }
+    ASSERT_TRUE(held);
     expectUnavailable(*store);
     holder.join();
     expectRecovers(*store);

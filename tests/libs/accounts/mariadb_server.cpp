@@ -81,6 +81,7 @@ void MariaDbServer::start() {
     std::vector<char*> arguments;
     for (auto& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
+    std::fflush(nullptr);  // or the child prints what waits in our buffers once more
     const pid_t parent = ::getpid();
     pid_ = ::fork();
     if (pid_ == 0) {

@@ -185,6 +185,9 @@ class Sample final : public sdk::Filter {
             return Flow::Pause;
         }
         if (what == "leak") {
+            // Reachable, so that only what the host itself forgets is reported as a leak.
+            static auto& held = *new std::vector<psn_stream*>;
+            held.push_back(s.raw());
             s.api().hold(s.raw());
             return Flow::Continue;
         }

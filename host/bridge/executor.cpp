@@ -1,5 +1,8 @@
 #include "host/bridge/executor.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "host/net/reactor.h"
@@ -49,6 +52,10 @@ void Executor::stop() {
 
 void Executor::run() {
     on_executor = true;
+    // On Linux a priority is a thread's own. What is refused here only costs others some latency.
+    if (settings_.nice != 0)
+        (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()),
+                            static_cast<int>(settings_.nice));
     std::unique_lock lock(mutex_);
     for (;;) {
         ready_.wait(lock, [this] { return stop_ || !queue_.empty(); });

@@ -295,6 +295,7 @@ HostConfig readHostConfig(Document& document, const std::string& default_plugin_
         ExecutorSettings s;
         s.name = name;
         s.threads = e.integer("threads", s.threads, 1, 1024);
+        s.nice = e.integer("nice", s.nice, 0, 19);
         s.queue = e.integer("queue", s.queue, 1, 1'000'000);
         s.deadline_ms = e.duration("deadline", s.deadline_ms, 1, kDay);
         e.finish();

@@ -14,6 +14,7 @@ namespace persona::host::config {
 struct ExecutorSettings {
     std::string name;
     std::int64_t threads = 4, queue = 1024, deadline_ms = 10'000;
+    std::int64_t nice = 0;  ///< of its threads, 0 to 19: work that must not delay the loops
 };
 
 struct FilterSettings {

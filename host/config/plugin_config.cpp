@@ -148,6 +148,21 @@ const PluginConfig::Value* PluginConfig::find(std::string_view name) const {
     return it == values_.end() ? nullptr : &it->second;
 }
 
+namespace {
+
+/// Address of a listener that others than this machine's programs can reach; empty: there is none.
+std::string openListener(Document& document) {
+    for (const auto& listener : document.root()["listeners"]) {
+        const auto address = document.expand(listener["address"], "listeners.address");
+        if (address && !address->starts_with("127.") && !address->starts_with("[::1]:") &&
+            !address->starts_with("unix:"))
+            return *address;
+    }
+    return {};
+}
+
+}  // namespace
+
 std::unique_ptr<PluginConfig> PluginConfig::read(Document& document, const psn_option* options,
                                                  std::size_t count, const YAML::Node& own,
                                                  const YAML::Node& common, const std::string& path,
@@ -203,6 +218,13 @@ std::unique_ptr<PluginConfig> PluginConfig::read(Document& document, const psn_o
             shown = *t;
             if (const auto wrong = parseScalar(o, *t, v); !wrong.empty())
                 document.problem(node, shown_path + ": " + wrong);
+            else if ((o.flags & PSN_OPT_LOOPBACK) != 0 && v.number != 0)
+                if (const auto open = openListener(document); !open.empty())
+                    document.problem(node, shown_path +
+                                               ": true is refused while a listener can be reached "
+                                               "from outside: expected loopback addresses or unix "
+                                               "sockets, got \"" +
+                                               open + "\"");
         }
         document.note(path + "." + name, shown,
                       v.set ? document.where(node, shown_path) : "default",

@@ -41,7 +41,7 @@ generations:
   watch_plugins: false
 heuristics:
   - {id: h, module: h.so, on_error: allow, budget: 200us}
-executors: {default: {threads: 4, queue: 10, deadline: 10s}}
+executors: {default: {threads: 4, queue: 10, deadline: 10s, nice: 5}}
 listeners:
   - name: web
     address: "127.0.0.1:10002"

@@ -29,6 +29,7 @@ typedef uint32_t psn_option_type;
 #define PSN_OPT_REQUIRED 1u /* no default: absent is an error */
 #define PSN_OPT_SECRET 2u   /* masked wherever configuration is printed; never logged */
 #define PSN_OPT_HOT 4u      /* may change without a new process */
+#define PSN_OPT_LOOPBACK 8u /* BOOL: true is refused unless every listener is loopback or unix */
 
 typedef struct psn_option {
     psn_str name;

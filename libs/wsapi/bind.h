@@ -1,5 +1,6 @@
 #pragma once
 
+#include <future>
 #include <memory>
 #include <string>
 #include <utility>
@@ -122,7 +123,7 @@ void serve(const Api& api, const Host& host, const Executors& executors, const S
 template <typename Req, typename Host>
 [[nodiscard]] RoleTransport transportOver(const Host& host, std::uint64_t deadline_ms) {
     return [&host, deadline_ms](const std::string& upstream, const std::string& target,
-                                const auto& fields, const std::string& body) {
+                                const auto& fields, const std::string& body) -> PendingAnswer {
         Req r;
         r.upstream = upstream;
         r.method = "POST";
@@ -131,9 +132,13 @@ template <typename Req, typename Host>
         r.body = body;
         r.max_body = 65'536;
         r.deadline_ms = deadline_ms;
-        auto got = host.call(r);
-        return RoleAnswer{got.status, got.header("content-type"), std::move(got.body),
-                          std::move(got.detail)};
+        auto promise = std::make_shared<std::promise<RoleAnswer>>();
+        const auto sent = host.send(r, [promise](auto got) {
+            promise->set_value({got.status, got.header("content-type"), std::move(got.body),
+                                std::move(got.detail)});
+        });
+        if (sent != 0) promise->set_value({0, "", "", "the request was not taken"});
+        return [promise] { return promise->get_future().get(); };
     };
 }
 

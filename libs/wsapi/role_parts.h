@@ -65,9 +65,10 @@ template <typename Option, typename Make>
     std::vector<Option> out;
     for (const auto* rows : {&commonOptions(), &own})
         for (const auto& row : *rows)
-            out.push_back(make(row.name, static_cast<unsigned>(row.kind), row.def, row.doc,
-                               (row.required ? 1u : 0u) | (row.secret ? 2u : 0u), row.min, row.max,
-                               row.choices));
+            out.push_back(
+                make(row.name, static_cast<unsigned>(row.kind), row.def, row.doc,
+                     (row.required ? 1u : 0u) | (row.secret ? 2u : 0u) | (row.loopback ? 8u : 0u),
+                     row.min, row.max, row.choices));
     discovery::appendSettings(out, [&](auto... values) { return make(values...); });
     return out;
 }

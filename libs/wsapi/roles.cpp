@@ -14,8 +14,8 @@ bool RoleAnswer::succeeded() const {
     return value != nullptr && value->isBool() && value->boolean();
 }
 
-RoleAnswer RoleClient::post(std::string_view role, const std::string& upstream, std::string_view op,
-                            const protocol::Json& arguments) const {
+PendingAnswer RoleClient::start(std::string_view role, const std::string& upstream,
+                                std::string_view op, const protocol::Json& arguments) const {
     const auto target = "/wsapi/" + std::string(op);
     const auto body = arguments.dump();
     std::vector<std::pair<std::string, std::string>> fields{{"Content-Type", "application/json"}};

@@ -22,8 +22,11 @@ struct RoleAnswer {
     [[nodiscard]] bool succeeded() const;
 };
 
-/// Port: sends one request to a configured upstream and waits. Threads that may block.
-using RoleTransport = std::function<RoleAnswer(
+/// Waits for an answer that is under way; once.
+using PendingAnswer = std::function<RoleAnswer()>;
+/// Port: sends one request to a configured upstream. Does not wait; what it gives does, on threads
+/// that may block.
+using RoleTransport = std::function<PendingAnswer(
     const std::string& upstream, const std::string& target,
     const std::vector<std::pair<std::string, std::string>>& fields, const std::string& body)>;
 
@@ -36,8 +39,13 @@ class RoleClient {
           transport_(std::move(transport)),
           now_ms_(std::move(now_ms)) {}
     /// POST /wsapi/<op> with a JSON body. `role` is the receiver's, `upstream` its configured name.
+    [[nodiscard]] PendingAnswer start(std::string_view role, const std::string& upstream,
+                                      std::string_view op, const protocol::Json& arguments) const;
+    /// The same, and waits.
     [[nodiscard]] RoleAnswer post(std::string_view role, const std::string& upstream,
-                                  std::string_view op, const protocol::Json& arguments) const;
+                                  std::string_view op, const protocol::Json& arguments) const {
+        return start(role, upstream, op, arguments)();
+    }
 
   private:
     CredentialSigner signer_;

@@ -22,7 +22,8 @@ const std::vector<OptionRow>& commonOptions() {
          "file of the secret that is mixed into password hashes; made on first start. Without it "
          "no password can be checked: keep a copy"},
         {"test_open_roles", Flag, "false",
-         "take calls between roles without credentials; for test tools"},
+         "take calls between roles without credentials; for test tools", 0, 0, "", false, false,
+         true},
         {"legacy_reasons", Flag, "false",
          "authenticate_user says whether address or password was wrong, as the original did"},
         {"authentication_duration", Duration, "28d", "life of a session", 60'000, 10 * kYear},

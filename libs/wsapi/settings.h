@@ -32,7 +32,7 @@ struct OptionRow {
     std::string_view def, doc;
     std::int64_t min = 0, max = 0;
     std::string_view choices = {};
-    bool required = false, secret = false;
+    bool required = false, secret = false, loopback = false;  ///< PSN_OPT_*
 };
 
 /// What browserid and dbwriter are both told.

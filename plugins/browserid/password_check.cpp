@@ -4,25 +4,34 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 
 namespace persona::browserid {
 
 namespace {
 
 using protocol::Json;
+using wsapi::Call;
+using wsapi::Step;
+using Events = wsapi::Events;
 
-/// A password on its way; wiped with its last holder.
-class Secret {
-  public:
-    explicit Secret(std::string text) : text_(std::move(text)) {}
-    ~Secret() { OPENSSL_cleanse(text_.data(), text_.size()); }
-    Secret(const Secret&) = delete;
-    Secret& operator=(const Secret&) = delete;
-    [[nodiscard]] const std::string& text() const { return text_; }
+/// One check over its steps.
+struct Attempt {
+    std::int64_t userid = 0;
+    std::string device;  ///< id of the caller's device, when the account knows it
+    std::string password;
+    std::function<Step(Call&, const PasswordCheck&)> then;
+    wsapi::Answer if_busy;
+    std::string hash;  ///< empty: nobody, or an account without a password
+    wsapi::PendingAnswer reservation;
+    PasswordCheck check;
 
-  private:
-    std::string text_;
+    Attempt() = default;
+    ~Attempt() { OPENSSL_cleanse(password.data(), password.size()); }
+    Attempt(const Attempt&) = delete;
+    Attempt& operator=(const Attempt&) = delete;
 };
+using AttemptPtr = std::shared_ptr<Attempt>;
 
 bool verify(const Reads& r, const std::string& password, const std::string& hash) {
     const auto start = std::chrono::steady_clock::now();
@@ -33,80 +42,95 @@ bool verify(const Reads& r, const std::string& password, const std::string& hash
     return right;
 }
 
-PasswordCheck run(const Reads& r, std::int64_t userid, const std::string& device,
-                  const std::string& password) {
-    PasswordCheck out;
-    const auto dummy = [&] { r.hasher.verifyDummy(password); };
-    if (userid == 0) {
-        dummy();
-        return out;
-    }
-    const auto user = r.reader.user(userid);
-    if (!user) {
-        out.unavailable = true;
-        return out;
-    }
-    if (!*user || !(*user)->password_hash) {
-        out.no_password = user->has_value();
-        dummy();
-        return out;
-    }
-    const auto& hash = *(*user)->password_hash;
-    Json reserve = Json::object();
-    reserve.add("userid", userid);
-    if (!device.empty()) reserve.add("device", device);
-    const auto reserved = r.write("increment_failed_auth_tries", reserve);
-    const auto answer = reserved.json();
-    if (!answer) {
-        r.events.security(wsapi::Events::Level::Alert, "AUTH_FAILURE",
-                          "Cannot increment failed authentication attempts");
-        out.unavailable = true;
-        return out;
-    }
-    if (!reserved.succeeded()) {
-        out.locked = true;
-        dummy();
-        return out;
-    }
-    if (!verify(r, password, hash)) return out;
-    Json success = Json::object();
-    success.add("userid", userid).add("hash", hash);
-    // Where the attempt was counted, there it is given back.
-    if (const auto* counted = answer->findText("device")) success.add("device", *counted);
-    if (r.hasher.needsRehash(hash))
-        if (const auto fresh = r.hasher.hash(password)) success.add("rehash", *fresh);
-    const auto given_back = r.write("reset_failed_auth_tries", success);
-    const auto done = given_back.json();
-    if (!done) {
-        r.events.security(wsapi::Events::Level::Alert, "AUTH_FAILURE",
-                          "Cannot clear failed authentication attempts");
-        out.unavailable = true;
-        return out;
-    }
+Step unavailable(const Reads& r, const AttemptPtr& a, Call& call, const char* what) {
+    r.events.security(Events::Level::Alert, "AUTH_FAILURE", what);
+    a->check.unavailable = true;
+    return a->then(call, a->check);
+}
+
+/// Gives the attempt back where it was counted, with a hash of today's cost if the stored one is of
+/// another.
+Step succeed(const Reads& r, const AttemptPtr& a, Call& call,
+             const std::optional<std::string>& counted, const std::optional<std::string>& rehash) {
+    Json args = Json::object();
+    args.add("userid", a->userid).add("hash", a->hash);
+    if (counted) args.add("device", *counted);
+    if (rehash) args.add("rehash", *rehash);
+    const auto answer = r.write("reset_failed_auth_tries", args);
+    const auto done = answer.json();
+    if (!done) return unavailable(r, a, call, "Cannot clear failed authentication attempts");
     // Not successful: the password was changed while it was being checked.
     const auto* epoch = done->find("epoch");
-    if (!given_back.succeeded() || epoch == nullptr) return out;
-    if (success.find("rehash") != nullptr)
-        r.events.security(wsapi::Events::Level::Warn, "AUTH_UPDATE", "Updated password for user");
-    out.right = true;
-    out.epoch = static_cast<std::int64_t>(epoch->number());
-    return out;
+    if (answer.succeeded() && epoch != nullptr) {
+        if (rehash)
+            r.events.security(Events::Level::Warn, "AUTH_UPDATE", "Updated password for user");
+        a->check.right = true;
+        a->check.epoch = static_cast<std::int64_t>(epoch->number());
+    }
+    return a->then(call, a->check);
+}
+
+/// Nothing is said of the password unless the attempt was granted.
+Step settle(const Reads& r, const AttemptPtr& a, Call& call, bool right) {
+    if (a->hash.empty()) return a->then(call, a->check);
+    const auto reserved = a->reservation();
+    const auto answer = reserved.json();
+    if (!answer) return unavailable(r, a, call, "Cannot increment failed authentication attempts");
+    a->check.locked = !reserved.succeeded();
+    if (a->check.locked || !right) return a->then(call, a->check);
+    std::optional<std::string> counted;
+    if (const auto* device = answer->findText("device")) counted = *device;
+    if (!r.hasher.needsRehash(a->hash)) return succeed(r, a, call, counted, std::nullopt);
+    return wsapi::onPasswords(
+        [&r, a, counted](Call&) -> Step {
+            const auto fresh = r.hasher.hash(a->password);
+            return {wsapi::Where::Work,
+                    [&r, a, counted, rehash = fresh ? std::optional(*fresh) : std::nullopt](
+                        Call& c) { return succeed(r, a, c, counted, rehash); },
+                    a->if_busy};
+        },
+        a->if_busy);
+}
+
+/// While the attempt is being reserved, which takes a durable write, the password is hashed. So an
+/// account that is there takes no longer than one that is not, and hashing threads wait for no
+/// disk.
+Step hash(const Reads& r, const AttemptPtr& a, Call& call) {
+    // Nobody's id costs the same look.
+    const auto user = r.reader.user(a->userid == 0 ? 1 : a->userid);
+    if (!user) {
+        a->check.unavailable = true;
+        return a->then(call, a->check);
+    }
+    bool right = false;
+    if (a->userid != 0 && *user && (*user)->password_hash) {
+        a->hash = *(*user)->password_hash;
+        Json reserve = Json::object();
+        reserve.add("userid", a->userid);
+        if (!a->device.empty()) reserve.add("device", a->device);
+        a->reservation =
+            r.roles.start("dbwriter", r.dbwriter, "increment_failed_auth_tries", reserve);
+        right = verify(r, a->password, a->hash);
+    } else {
+        a->check.no_password = a->userid != 0 && user->has_value();
+        r.hasher.verifyDummy(a->password);
+    }
+    return {wsapi::Where::Work, [&r, a, right](Call& c) { return settle(r, a, c, right); },
+            a->if_busy};
 }
 
 }  // namespace
 
-wsapi::Step checkPassword(const Reads& r, wsapi::Call& call, std::int64_t userid,
-                          std::string password,
-                          std::function<wsapi::Step(wsapi::Call&, const PasswordCheck&)> then,
-                          wsapi::Answer if_busy) {
-    auto device = userid == 0
-                      ? std::string()
-                      : r.devices.find(call.request.cookie, userid, call.now_ms).value_or("");
-    auto secret = std::make_shared<Secret>(std::move(password));
-    return wsapi::onPasswords(
-        [&r, userid, device = std::move(device), secret, then = std::move(then)](wsapi::Call& c)
-            -> wsapi::Step { return then(c, run(r, userid, device, secret->text())); },
-        std::move(if_busy));
+Step checkPassword(const Reads& r, Call& call, std::int64_t userid, std::string password,
+                   std::function<Step(Call&, const PasswordCheck&)> then, wsapi::Answer if_busy) {
+    auto a = std::make_shared<Attempt>();
+    a->userid = userid;
+    if (userid != 0)
+        a->device = r.devices.find(call.request.cookie, userid, call.now_ms).value_or("");
+    a->password = std::move(password);
+    a->then = std::move(then);
+    a->if_busy = std::move(if_busy);
+    return wsapi::onPasswords([&r, a](Call& c) { return hash(r, a, c); }, a->if_busy);
 }
 
 }  // namespace persona::browserid

@@ -16,9 +16,10 @@ struct PasswordCheck {
     std::int64_t epoch = 0;    ///< of the account, when right
 };
 
-/// Checks the password of an account on the passwords' executor, in the order that guessing cannot
-/// get round: an attempt is reserved at dbwriter first, atomically, and given back when the
-/// password was right (W3, W4). userid 0: nobody; takes as long as a wrong one (W6).
+/// Checks the password of an account on the passwords' executor. An attempt is reserved at
+/// dbwriter, atomically, before anything is said of the password, and given back when it was right
+/// (W3, W4). userid 0: nobody; takes as long as a wrong one (W6). `then` runs on the role's own
+/// executor.
 [[nodiscard]] wsapi::Step checkPassword(
     const Reads& reads, wsapi::Call& call, std::int64_t userid, std::string password,
     std::function<wsapi::Step(wsapi::Call&, const PasswordCheck&)> then,

@@ -1,3 +1,6 @@
+#include <fstream>
+#include <sstream>
+
 #include "libs/protocol/key.h"
 #include "libs/protocol/token.h"
 #include "tests/plugins/api/api_fixture.h"
@@ -96,6 +99,33 @@ TEST_P(Api, RolesTakeCallsOfRolesAlone) {
         403u);
     Browser other(service().port("browserid"));
     EXPECT_EQ(other.get("/wsapi/nope").text(), "400 Bad Request: no such api");
+}
+
+TEST_P(Api, OpenRolesAreForLoopbackAlone) {
+    start({"test_open_roles: true"});
+    EXPECT_EQ(Browser(service().port("dbwriter"))
+                  .send("POST", "/wsapi/saw_idp", R"({"domain":"idp.example"})",
+                        {{"Content-Type", "application/json"}})
+                  .text(),
+              kOk);
+    const auto file = service().dir() + "/" +
+                      (std::get<0>(GetParam()) == Shape::Split ? "dbwriter" : "local") + ".yaml";
+    std::ifstream in(file);
+    std::stringstream text;
+    text << in.rdbuf();
+    auto yaml = text.str();
+    yaml.replace(yaml.find("\"127.0.0.1:"), 11, "\"0.0.0.0:");
+    std::ofstream(file) << yaml;
+    const auto out = service().dir() + "/check";
+    const auto command = std::string(PERSONA_BUILD_DIR) + "/bin/persona-host check-config " + file +
+                         " >" + out + " 2>&1";
+    EXPECT_NE(std::system(command.c_str()), 0);
+    std::ifstream said(out);
+    std::stringstream why;
+    why << said.rdbuf();
+    EXPECT_NE(why.str().find("test_open_roles: true is refused while a listener"),
+              std::string::npos)
+        << why.str();
 }
 
 }  // namespace

@@ -1,0 +1,100 @@
+#include "libs/wsapi/providers.h"
+
+#include <gtest/gtest.h>
+
+#include "libs/wsapi/roles.h"
+
+namespace persona::wsapi {
+namespace {
+
+using protocol::Discovered;
+
+/// Runs a step to its answer; what waits is resumed here.
+std::string run(Step step) {
+    Call call;
+    while (!step.answer) {
+        if (step.wait) {
+            bool resumed = false;
+            step.wait([&] { resumed = true; });
+            EXPECT_TRUE(resumed);
+        }
+        step = step.next(call);
+    }
+    return std::to_string(step.answer->status) + " " + step.answer->body;
+}
+
+TEST(Providers, AreAwaitedWithoutAThread) {
+    std::function<void(protocol::DiscoveredPtr)> later;
+    const ProviderPort port = [&](const std::string& domain, auto done) {
+        EXPECT_EQ(domain, "idp.example");
+        later = std::move(done);
+    };
+    auto step = withProvider(port, "idp.example", [](Call&, const Discovered& d) -> Step {
+        return textAnswer(200, d.authority);
+    });
+    ASSERT_FALSE(step.answer);
+    bool resumed = false;
+    step.wait([&] { resumed = true; });
+    EXPECT_FALSE(resumed) << "nothing goes on before the network has answered";
+    auto found = std::make_shared<Discovered>();
+    found->authority = "idp.example";
+    later(found);
+    EXPECT_TRUE(resumed);
+    Call call;
+    EXPECT_EQ(step.next(call).answer->body, "idp.example");
+}
+
+TEST(Providers, WhatWasNotJudgedIsBusy) {
+    const ProviderPort port = [](const std::string&, auto done) { done(nullptr); };
+    EXPECT_EQ(run(withProvider(port, "idp.example",
+                               [](Call&, const Discovered&) -> Step { return success(); })),
+              "503 Service Unavailable: server is too busy");
+}
+
+TEST(Providers, AProofNeedsPrimarySupport) {
+    auto options = std::make_shared<ProofOptions>();
+    options->disable_primary_support = true;
+    const ProviderPort port = [](const std::string&, auto) { FAIL(); };
+    EXPECT_EQ(run(withProof(port, options, "x", 0,
+                            [](Call&, const Proven& p) -> Step { return failure(p.reason); })),
+              R"(200 {"success":false,"reason":"primary support disabled"})");
+}
+
+TEST(Roles, AnswersAreReadStrictly) {
+    const auto answer = [](unsigned status, const char* body) {
+        return RoleAnswer{status, "application/json", body, ""};
+    };
+    EXPECT_TRUE(answer(200, R"({"success":true})").succeeded());
+    for (const auto* body : {"", "null", "{}", R"({"success":"true"})", R"({"success":false})"})
+        EXPECT_FALSE(answer(200, body).succeeded()) << body;
+    EXPECT_FALSE(answer(503, R"({"success":true})").succeeded());
+    EXPECT_FALSE(answer(0, "").json());
+}
+
+TEST(Roles, CallsCarryCredentialsOfTheirReceiver) {
+    const KeyRing secret{std::string(32, 's')};
+    CredentialChecker checker(secret, "keysigner");
+    std::string verdict = "not asked";
+    const RoleClient client(
+        secret, "browserid",
+        [&](const std::string& upstream, const std::string& target, const auto& fields,
+            const std::string& body) -> PendingAnswer {
+            EXPECT_EQ(upstream, "signers");
+            Credential c;
+            for (const auto& [n, v] : fields) {
+                if (n == "X-Persona-Role") c.role = v;
+                if (n == "X-Persona-Time") c.time = v;
+                if (n == "X-Persona-Nonce") c.nonce = v;
+                if (n == "X-Persona-Signature") c.signature = v;
+            }
+            verdict = checker.check(c, {{}, "POST", target, body}, 1'000);
+            return [] { return RoleAnswer{200, "text/plain", "made", ""}; };
+        },
+        [] { return std::int64_t{1'000}; });
+    EXPECT_EQ(client.post("keysigner", "signers", "cert_key", protocol::Json::object()).body,
+              "made");
+    EXPECT_EQ(verdict, "");
+}
+
+}  // namespace
+}  // namespace persona::wsapi

@@ -172,7 +172,11 @@ TEST(Mutations, OfAnswers) {
             bad = answer;
         }
         EXPECT_EQ(checkAnswers(relay.ask(get("/bad"))), "") << ::testing::PrintToString(answer);
-        ASSERT_EQ(bodyOf(relay.ask(get("/good"))), "intact") << ::testing::PrintToString(answer);
+        // The peer closes after its bad answer. A request that meets a kept connection in that
+        // moment is answered with 502, once; octets of another answer it must never get.
+        auto good = relay.ask(get("/good"));
+        if (good.starts_with("HTTP/1.1 502 ")) good = relay.ask(get("/good"));
+        ASSERT_EQ(bodyOf(good), "intact") << ::testing::PrintToString(answer);
     }
 }
 

@@ -40,8 +40,21 @@ class MessageParser final : public boost::beast::http::basic_parser<isRequest> {
          connection_options = false;  ///< Connection names fields of this hop
     std::int64_t content_length = -1;
 
-    /// The piece that the last put() produced; empty: none.
+    /// The piece that the last putBody() produced; empty: none.
     std::string_view piece;
+
+    /// put() for octets of the body: how many it took. Too few at the last call stay too few until
+    /// there are five: no chunked body ends in less, and Beast's parser counts on it.
+    std::size_t putBody(std::string_view data, Error& ec) {
+        piece = {};
+        if (starved_ && data.size() < 5) {
+            ec = boost::beast::http::error::need_more;
+            return 0;
+        }
+        const auto used = this->put({data.data(), data.size()}, ec);
+        starved_ = used == 0 && ec == boost::beast::http::error::need_more;
+        return used;
+    }
 
   private:
     void on_request_impl(boost::beast::http::verb, View method_text, View target_text, int version,
@@ -68,7 +81,7 @@ class MessageParser final : public boost::beast::http::basic_parser<isRequest> {
     }
     void on_finish_impl(Error&) override {}
 
-    bool head_done_ = false;
+    bool head_done_ = false, starved_ = false;
 };
 
 extern template class MessageParser<true>;

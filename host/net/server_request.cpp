@@ -262,9 +262,8 @@ void ServerConnection::takeBody(Body mode, std::uint64_t max) {
 
 bool ServerConnection::consumeBody(std::string_view& data) {
     boost::beast::error_code ec;
-    parser_->piece = {};
     const auto slice = std::min(data.size(), kPiece);
-    const auto used = parser_->put({data.data(), slice}, ec);
+    const auto used = parser_->putBody(data.substr(0, slice), ec);
     data.remove_prefix(used);
     const auto piece = parser_->piece;
     const bool end = parser_->is_done();

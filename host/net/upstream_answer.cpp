@@ -169,9 +169,8 @@ bool UpstreamConnection::consume(std::string_view& data) {
     while (!parser_->is_done()) {
         if (data.empty() || paused_) return true;
         boost::beast::error_code ec;
-        parser_->piece = {};
         const auto slice = std::min(data.size(), kPiece);
-        const auto used = parser_->put({data.data(), slice}, ec);
+        const auto used = parser_->putBody(data.substr(0, slice), ec);
         data.remove_prefix(used);
         if (!parser_->piece.empty()) {
             const bool more = user_->onUpstreamBody(parser_->piece);

@@ -6,6 +6,7 @@
 #include <future>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "host/bridge/memory_exchange.h"
 #include "host/net/reactor.h"
@@ -120,18 +121,32 @@ std::vector<net::ClientRequest> recordedRequests() {
     return out;
 }
 
-std::string run(bridge::Runtime& runtime, const std::shared_ptr<Generation>& generation,
-                std::int64_t until_ns) {
+/// What a rehearsal works on. It holds all of it itself: where a plugin does not return, its thread
+/// outlives the runtime.
+struct Work {
+    struct Part {
+        std::string id;
+        std::shared_ptr<bridge::Service> service;
+        const bridge::Chain* chain;  ///< the generation's
+    };
+    std::shared_ptr<Generation> generation;
+    std::vector<Part> parts;
+    unsigned loop_index = 0;
+    std::int64_t until_ns = 0;
+};
+
+std::string run(const Work& work) {
     bridge::in_shadow = true;
-    QuietLoop loop(runtime.engine_loops);
+    QuietLoop loop(work.loop_index);
+    const auto& generation = work.generation;
     const auto before = generation->counts();
-    for (const auto& [id, chain] : generation->chains()) {
+    for (const auto& [id, service, chain] : work.parts) {
         for (auto& request : recordedRequests()) {
             const std::string shown = request.method + " " + request.target;
-            auto* pin = new bridge::Pin(*chain, generation, runtime.engine_loops);
+            auto* pin = new bridge::Pin(*chain, generation, work.loop_index);
             auto exchange = std::make_shared<RehearsalExchange>(loop, std::move(request));
-            runtime.services.at(id)->attach(exchange, pin);
-            loop.run([&] { return exchange->isDone(); }, until_ns);
+            service->attach(exchange, pin);
+            loop.run([&] { return exchange->isDone(); }, work.until_ns);
             const bool done = exchange->isDone();
             if (!done) exchange->abort();
             loop.flush();
@@ -152,8 +167,11 @@ Rehearsal rehearse(bridge::Runtime& runtime, const std::shared_ptr<Generation>& 
     const auto until = net::monotonicNs() + deadline_ms * 1'000'000;
     auto promise = std::make_shared<std::promise<std::string>>();
     auto answer = promise->get_future();
-    std::thread thread([&runtime, generation, until, promise] {
-        std::string error = run(runtime, generation, until);
+    Work work{generation, {}, runtime.engine_loops, until};
+    for (const auto& [id, chain] : generation->chains())
+        work.parts.push_back({id, runtime.services.at(id), chain.get()});
+    std::thread thread([work = std::move(work), promise] {
+        std::string error = run(work);
         promise->set_value(std::move(error));
     });
     // A little more than the requests' own bound, so that a slow one is told from a hang.

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
 
 #include "libs/domainkey/key_store.h"
 #include "libs/domainkey/public_keys.h"
+#include "libs/protocol/published.h"
 
 namespace persona::domainkey {
 
@@ -45,8 +45,8 @@ class KeyRing {
     const std::unique_ptr<KeyStore> store_;
     const RingOptions options_;
     bool requested_ = false;
-    std::atomic<std::shared_ptr<const DomainKey>> current_;
-    std::atomic<std::shared_ptr<const PublicKeys>> published_;
+    Published<const DomainKey> current_;
+    Published<const PublicKeys> published_;
 };
 
 }  // namespace persona::domainkey

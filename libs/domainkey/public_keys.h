@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "libs/protocol/key.h"
+#include "libs/protocol/published.h"
 
 namespace persona::domainkey {
 
@@ -51,7 +51,7 @@ class PublicFile {
     const std::string file_;
     std::mutex mutex_;
     std::string seen_;  ///< device, inode, size and times of what was read
-    std::atomic<std::shared_ptr<const PublicKeys>> keys_;
+    Published<const PublicKeys> keys_;
 };
 
 }  // namespace persona::domainkey

@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 
 #include <system_error>
+#include <vector>
 
 #include "libs/mail/encode.h"
 #include "libs/protocol/names.h"
@@ -45,6 +46,12 @@ Poco::Net::StreamSocket connectTo(const Poco::Net::SocketAddress& address,
     return socket;
 }
 
+/// Poco asks for the name of a literal address, into a buffer that all threads share.
+std::vector<Poco::Net::IPAddress> addressesOf(const std::string& host) {
+    if (Poco::Net::IPAddress ip; Poco::Net::IPAddress::tryParse(host, ip)) return {ip};
+    return Poco::Net::DNS::hostByName(host).addresses();
+}
+
 Outcome outcomeOf(const Result<Reply>& reply, const char* command) {
     if (!reply) return {Outcome::Fate::Broken, reply.error() + ", at " + command, false};
     const auto why = reply->status() + " at " + command;
@@ -75,8 +82,7 @@ Result<std::unique_ptr<SmtpSession>> SmtpSession::open(const SmtpOptions& option
     const std::string where = options.host + ":" + std::to_string(options.port);
     std::string last = "no address";
     try {
-        const auto found = Poco::Net::DNS::resolve(options.host);
-        for (const auto& ip : found.addresses()) {
+        for (const auto& ip : addressesOf(options.host)) {
             try {
                 const Poco::Net::SocketAddress address(ip, options.port);
                 std::unique_ptr<SmtpSession> session(new SmtpSession(

@@ -1,9 +1,9 @@
 #include <persona/sdk/service.hpp>
 
-#include <atomic>
 #include <map>
 #include <memory>
 
+#include "libs/protocol/published.h"
 #include "libs/wsapi/form.h"
 #include "plugins/static/pages.h"
 #include "plugins/static/site.h"
@@ -135,7 +135,7 @@ class Static final : public sdk::Service {
     const Site site_;
     std::map<std::string, Resource, std::less<>> delegations_;
     domainkey::PublicFile public_file_;
-    std::atomic<std::shared_ptr<const KeyPages>> key_pages_;
+    Published<const KeyPages> key_pages_;
 };
 
 }  // namespace persona::pages

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "libs/discovery/discovery.h"
+#include "libs/protocol/published.h"
 #include "plugins/verifier/verifier_api.h"
 
 namespace persona::verifier {
@@ -45,7 +46,7 @@ class Judge {
     static bool leftWaiting(Job& job, Meeting& meeting);
     static void resume(const std::shared_ptr<Job>& job, discovery::DiscoveredPtr found);
     std::shared_ptr<Shared> shared_;
-    std::atomic<std::shared_ptr<const protocol::VerifyOptions>> options_;
+    Published<const protocol::VerifyOptions> options_;
 };
 
 }  // namespace persona::verifier

@@ -8,6 +8,7 @@
 
 #include "host/net/socket.h"
 #include "libs/protocol/names.h"
+#include "libs/protocol/published.h"
 
 namespace persona::conformance {
 
@@ -21,7 +22,7 @@ class HttpVerifier::Observer final : public net::EngineObserver {
 /// What the plugin does with a stream, done with an exchange.
 class HttpVerifier::Front final : public net::Dispatcher {
   public:
-    std::atomic<std::shared_ptr<verifier::Judge>> judge;
+    persona::Published<verifier::Judge> judge;
 
     void dispatch(net::ExchangePtr exchange) override {
         exchange->attach(std::make_unique<Hooks>(*this, *exchange));

@@ -25,11 +25,14 @@ struct Recorder {
                     const auto line = peer.readUntil("\r\n");
                     const auto size = std::strtoul(line.c_str(), nullptr, 16);
                     const auto piece = peer.readCount(size + 2);
+                    if (piece.size() != size + 2) return;  // cut short
                     if (size == 0) break;
                     body += piece.substr(0, size);
                 }
             } else if (const auto at = head.find("Content-Length: "); at != std::string::npos) {
-                body = peer.readCount(std::strtoul(head.c_str() + at + 16, nullptr, 10));
+                const auto size = std::strtoul(head.c_str() + at + 16, nullptr, 10);
+                body = peer.readCount(size);
+                if (body.size() != size) return;
             }
             const auto line = head.substr(0, head.find("\r\n"));
             {

@@ -21,7 +21,7 @@ std::string deadUrl() {
 class Server {
   public:
     explicit Server(int status = 200)
-        : status_(status), back_([this](RawClient& peer, int) {
+        : status_(status), back_(std::make_unique<RawUpstream>([this](RawClient& peer, int) {
               threads_.emplace_back([this, p = std::make_shared<RawClient>(std::move(peer))] {
                   for (;;) {
                       const auto head = p->readUntil("\r\n\r\n");
@@ -31,19 +31,19 @@ class Server {
                               " X\r\nContent-Length: 2\r\n\r\nok");
                   }
               });
-          }) {}
-    ~Server() { stop(); }
+          })) {}
+    ~Server() {
+        back_.reset();  // it is what adds threads
+        for (auto& t : threads_) t.join();
+    }
     void setStatus(int status) { status_ = status; }
-    [[nodiscard]] std::string url() const { return back_.url(); }
+    [[nodiscard]] std::string url() const { return back_->url(); }
     std::atomic<int> asked{0};
 
   private:
-    void stop() {
-        for (auto& t : threads_) t.join();
-    }
     std::atomic<int> status_;
     std::vector<std::thread> threads_;
-    RawUpstream back_;
+    std::unique_ptr<RawUpstream> back_;
 };
 
 TEST(Faults, EachHasItsStatusCounterAndLine) {

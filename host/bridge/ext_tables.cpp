@@ -141,6 +141,11 @@ const psn_rates_api& ratesApi() {
         },
         [](psn_rate_table* t, std::uint64_t key, std::uint32_t rule) {
             return in_shadow ? PSN_OK : t->forget(key, rule);
+        },
+        [](psn_rate_table* t, std::uint64_t key, std::uint32_t rule, const psn_rate_limit* limit,
+           std::uint32_t cost, std::int64_t now) {
+            return t->spend(key, rule, *limit, cost, now, in_shadow ? Mode::Peek : Mode::Refund,
+                            nullptr);
         }};
     return kApi;
 }

@@ -1,6 +1,11 @@
 #include "host/bridge/heuristics.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+
 #include "host/bridge/ticks.h"
+#include "host/net/reactor.h"
 
 namespace persona::host::bridge {
 
@@ -14,15 +19,15 @@ psn_str literal(std::string_view s) {
 
 std::string Heuristic::adopt(const psn_plugin_entry& entry, Lifecycle& out,
                              const psn_option*& options, std::size_t& count) {
-    factory_ = static_cast<const psn_heuristic_factory*>(
+    const auto* f = static_cast<const psn_heuristic_factory*>(
         entry.get_factory({PSN_HEURISTIC_ID, sizeof PSN_HEURISTIC_ID - 1}));
-    if (factory_ == nullptr || factory_->struct_size < sizeof(psn_heuristic_factory) ||
-        factory_->create == nullptr || factory_->destroy == nullptr ||
-        factory_->evaluate == nullptr)
+    if (f == nullptr || f->struct_size < offsetof(psn_heuristic_factory, routes) ||
+        f->create == nullptr || f->destroy == nullptr || f->evaluate == nullptr)
         return "the plugin has no usable factory " PSN_HEURISTIC_ID "; rebuild with the SDK";
-    out = {factory_->create, factory_->activate, factory_->deactivate, factory_->destroy, nullptr};
-    options = factory_->options;
-    count = factory_->option_count;
+    std::memcpy(&factory_, f, std::min<std::size_t>(f->struct_size, sizeof factory_));
+    out = {factory_.create, factory_.activate, factory_.deactivate, factory_.destroy, nullptr};
+    options = factory_.options;
+    count = factory_.option_count;
     return "";
 }
 
@@ -44,13 +49,13 @@ psn_rc Heuristic::evaluate(const psn_facts& facts, psn_verdict& out, unsigned lo
     {
         const InPlugin mark(tag);
         try {
-            rc = factory_->evaluate(instance, &facts, &out);
+            rc = factory_.evaluate(instance, &facts, &out);
         } catch (...) {
             rc = PSN_FAIL;
         }
     }
     ended(ticks() - from);
-    if (rc == PSN_OK && out.kind <= PSN_VERDICT_DENY && out.weight <= 1000 && out.level <= 15) {
+    if (rc == PSN_OK && out.kind <= PSN_VERDICT_DROP && out.weight <= 1000 && out.level <= 15) {
         breaker.succeeded();
         return PSN_OK;
     }
@@ -59,18 +64,49 @@ psn_rc Heuristic::evaluate(const psn_facts& facts, psn_verdict& out, unsigned lo
     return onError(PSN_FAIL, "fault");
 }
 
-void Heuristic::observe(const psn_facts& facts, const psn_outcome& outcome) {
-    if (quarantined || factory_->observe == nullptr || breaker.isOpen(facts.now_ns)) return;
+template <typename F>
+psn_rc Heuristic::timed(const char* what, F&& f) {
     const auto from = ticks();
+    psn_rc rc = PSN_FAIL;
+    bool threw = true;
     {
         const InPlugin mark(tag);
         try {
-            factory_->observe(instance, &facts, &outcome);
+            rc = f();
+            threw = false;
         } catch (...) {
-            fault(Fault::Failed, "an exception left observe");
         }
     }
     ended(ticks() - from);
+    if (threw) fault(Fault::Failed, std::string("an exception left ") + what);
+    return rc;
+}
+
+/// Also with an open breaker: what was counted up for a request must come down with it.
+void Heuristic::observe(const psn_facts& facts, const psn_outcome& outcome) {
+    if (instance == nullptr || factory_.observe == nullptr) return;
+    timed("observe", [&] {
+        factory_.observe(instance, &facts, &outcome);
+        return PSN_OK;
+    });
+}
+
+psn_rc Heuristic::challenge(const psn_facts& facts, const psn_verdict& wanted, psn_challenge& out) {
+    if (instance == nullptr || factory_.challenge == nullptr || breaker.isOpen(facts.now_ns))
+        return PSN_NOT_FOUND;
+    out = {};
+    out.struct_size = sizeof out;
+    return timed("challenge", [&] { return factory_.challenge(instance, &facts, &wanted, &out); });
+}
+
+psn_rc Heuristic::command(psn_str words, void (*say)(void*, psn_str), void* user) {
+    if (instance == nullptr || factory_.command == nullptr) return PSN_NOT_FOUND;
+    const InPlugin mark(tag);
+    try {
+        return factory_.command(instance, words, say, user);
+    } catch (...) {
+        return PSN_FAIL;
+    }
 }
 
 const psn_heuristics_api& heuristicsApi() {
@@ -94,7 +130,9 @@ const psn_heuristics_api& heuristicsApi() {
                     toAbi(one->settings.id),
                     toAbi(manifest.id),
                     toAbi(manifest.version),
-                    toAbi(one->image->hash)};
+                    toAbi(one->image->hash),
+                    one->factory().routes,
+                    one->factory().challenge != nullptr ? 1U : 0U};
             return PSN_OK;
         },
         [](const psn_host* h, std::uint32_t i, const psn_facts* facts, psn_verdict* out) -> psn_rc {
@@ -106,6 +144,27 @@ const psn_heuristics_api& heuristicsApi() {
             auto* one = find(h, i);
             if (one != nullptr && facts != nullptr && outcome != nullptr)
                 one->observe(*facts, *outcome);
+        },
+        [](const psn_host* h, std::uint32_t i, const psn_facts* facts, const psn_verdict* wanted,
+           psn_challenge* out) -> psn_rc {
+            auto* one = find(h, i);
+            if (one == nullptr || facts == nullptr || wanted == nullptr || out == nullptr)
+                return PSN_NOT_FOUND;
+            return one->challenge(*facts, *wanted, *out);
+        },
+        [](const psn_host* h, std::uint32_t i, psn_heuristic_stats* out) -> psn_rc {
+            auto* one = find(h, i);
+            if (one == nullptr || out == nullptr) return PSN_NOT_FOUND;
+            const bool open = one->quarantined || one->breaker.isOpen(net::monotonicNs());
+            *out = {sizeof *out, open ? 1U : 0U, one->breaker.calls(), one->breaker.faults(),
+                    one->overBudget()};
+            return PSN_OK;
+        },
+        [](const psn_host* h, std::uint32_t i, psn_str words, void (*say)(void*, psn_str),
+           void* user) -> psn_rc {
+            auto* one = find(h, i);
+            return one == nullptr || say == nullptr ? PSN_NOT_FOUND
+                                                    : one->command(words, say, user);
         }};
     return kApi;
 }

@@ -73,7 +73,10 @@ psn_rc psn_rate_table::spend(std::uint64_t key, std::uint32_t rule, const psn_ra
         const auto after = spent + static_cast<std::int64_t>(cost_ms);
         const auto room = static_cast<std::int64_t>(burst_ms);
         const bool allowed = after <= room;
-        if (mode == Mode::Charge)
+        if (mode == Mode::Refund) {
+            if (spent == 0) return PSN_OK;
+            spent = std::max<std::int64_t>(0, spent - static_cast<std::int64_t>(cost_ms));
+        } else if (mode == Mode::Charge)
             spent = std::max(spent, std::min(after, 2 * room));
         else if (allowed)
             spent = after;

@@ -14,7 +14,7 @@
 struct psn_rate_table {
   public:
     psn_rate_table(const psn_rate_spec& spec, const persona::host::tables::Secret& secret);
-    enum class Mode { Take, Peek, Charge };
+    enum class Mode { Take, Peek, Charge, Refund };
     psn_rc spend(std::uint64_t key, std::uint32_t rule, const psn_rate_limit& limit,
                  std::uint32_t cost, std::int64_t now_ns, Mode mode, psn_rate_answer* out);
     psn_rc forget(std::uint64_t key, std::uint32_t rule);

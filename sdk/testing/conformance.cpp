@@ -155,18 +155,23 @@ void checkFacts(Harness& h) {
                 auto f = h.facts().from(a).sessionClass(level).bodyLength(body);
                 (void)f.evaluate();
                 f.observe(200, 0, 100);
+                (void)f.evaluate();
                 f.observe(0);
                 (void)f.account("a@b.example")
                     .domain("b.example")
                     .origin("https://rp.example")
                     .method("POST")
                     .path("/wsapi/authenticate_user")
-                    .route("authenticate_user")
+                    .route("wsapi.authenticate_user")
+                    .routeClass(PSN_ROUTE_LOGIN, PSN_TRAIT_HASHES)
+                    .arg("pass", "secret")
                     .evaluate();
+                f.observe(200, PSN_OUTCOME_AUTH_FAIL, 100);
             }
     h.clock().advance(std::chrono::hours(24 * 365));
     h.clock().setWall(0);
     (void)h.facts().evaluate();
+    h.facts().observe(200);
 }
 
 std::string budget(Harness& h) {
@@ -178,6 +183,7 @@ std::string budget(Harness& h) {
         us.push_back(
             std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start)
                 .count());
+        f.observe(200);
     }
     std::sort(us.begin(), us.end());
     char out[96];

@@ -239,6 +239,7 @@ struct Tables {
                     {PSN_EXECUTOR_ID, &kExecutor},
                     {PSN_TIMER_ID, &kTimer},
                     {PSN_HTTP_CLIENT_ID, &kClient},
+                    {PSN_RATES_ID, ratesApi()},
                     {PSN_STREAM_ID, streamApi()},
                     {PSN_CONFIG_ID, configApi()}};
         for (const auto& e : kAll)

@@ -3,6 +3,7 @@
 #include <persona/abi/config.h>
 #include <persona/abi/ext/clock.h>
 #include <persona/abi/ext/counters.h>
+#include <persona/abi/ext/draft/rates.h>
 #include <persona/abi/ext/executor.h>
 #include <persona/abi/ext/http_client.h>
 #include <persona/abi/ext/log.h>
@@ -32,6 +33,12 @@ struct psn_counter_table {
     };
     std::mutex mutex;
     std::map<std::string, Entry, std::less<>> entries;
+};
+
+/// A table of the fake psn.rates: for each key and rule the time until which its budget is spent.
+struct psn_rate_table {
+    std::mutex mutex;
+    std::map<std::pair<std::uint64_t, std::uint32_t>, std::int64_t> until_ms;
 };
 
 struct psn_metric {
@@ -67,6 +74,7 @@ class FakeHost {
     std::vector<std::string> log;
     std::map<std::string, std::unique_ptr<psn_metric>, std::less<>> metrics;
     std::map<std::string, std::unique_ptr<psn_counter_table>, std::less<>> tables;
+    std::map<std::string, std::unique_ptr<psn_rate_table>, std::less<>> rates;
     std::deque<std::pair<unsigned, std::string>> client_answers;
     std::vector<std::string> client_requests;  ///< "POST upstream target"
     std::uint64_t random_state = 0x9e3779b97f4a7c15ULL;
@@ -97,6 +105,8 @@ class FakeHost {
 
 /// The table psn.stream/1 of the fake streams (fake_stream.cpp).
 [[nodiscard]] const psn_stream_api* streamApi();
+/// The table psn.rates (fake_rates.cpp).
+[[nodiscard]] const psn_rates_api* ratesApi();
 /// The table psn.config/1 (options.cpp).
 [[nodiscard]] const psn_config_api* configApi();
 

@@ -3,6 +3,8 @@
 #include <dlfcn.h>
 #include <persona/abi/plugin.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <stdexcept>
 
@@ -44,9 +46,9 @@ const psn_plugin_entry& load(const std::string& path, const psn_host* host) {
 }
 
 template <typename T>
-const T* factory(const psn_plugin_entry& e, std::string_view id) {
+const T* factory(const psn_plugin_entry& e, std::string_view id, std::size_t least = sizeof(T)) {
     const auto* f = static_cast<const T*>(e.get_factory({id.data(), id.size()}));
-    if (f != nullptr && f->struct_size < sizeof(T))
+    if (f != nullptr && f->struct_size < least)
         throw std::runtime_error("the factory of " + std::string(id) +
                                  " is smaller than its table");
     return f;
@@ -62,6 +64,7 @@ class Harness::Impl {
     psn_config config;
     const psn_http_filter_factory* filter = nullptr;
     const psn_heuristic_factory* heuristic = nullptr;
+    psn_heuristic_factory heuristic_copy{};  ///< of an older one the rest stays empty
     const psn_http_service_factory* service = nullptr;
     psn_instance* instance = nullptr;
     bool active = false;
@@ -106,8 +109,15 @@ Harness::Harness(const std::string& path, const std::string& options)
     auto& i = *impl_;
     i.entry = &load(path, i.host.host());
     i.filter = factory<psn_http_filter_factory>(*i.entry, PSN_HTTP_FILTER_ID);
-    if (i.filter == nullptr)
-        i.heuristic = factory<psn_heuristic_factory>(*i.entry, PSN_HEURISTIC_ID);
+    if (i.filter == nullptr) {
+        constexpr std::size_t kLeast = offsetof(psn_heuristic_factory, routes);
+        const auto* f = factory<psn_heuristic_factory>(*i.entry, PSN_HEURISTIC_ID, kLeast);
+        if (f != nullptr) {
+            std::memcpy(&i.heuristic_copy, f,
+                        std::min<std::size_t>(f->struct_size, sizeof i.heuristic_copy));
+            i.heuristic = &i.heuristic_copy;
+        }
+    }
     if (i.filter == nullptr && i.heuristic == nullptr)
         i.service = factory<psn_http_service_factory>(*i.entry, PSN_HTTP_SERVICE_ID);
     if (i.filter != nullptr)
@@ -190,6 +200,22 @@ std::uint64_t Harness::counter(std::string_view table, std::string_view key) con
         impl_->host.host(), {PSN_COUNTERS_ID, sizeof PSN_COUNTERS_ID - 1}));
     psn_counter_value v{};
     return api->get(t, {key.data(), key.size()}, now, &v) == PSN_OK ? v.count : 0;
+}
+
+std::string Harness::command(std::string_view words) {
+    auto& i = *impl_;
+    if (i.heuristic == nullptr || i.instance == nullptr || i.heuristic->command == nullptr)
+        return "";
+    std::string out;
+    const auto rc = i.heuristic->command(
+        i.instance, {words.data(), words.size()},
+        [](void* user, psn_str json) {
+            static_cast<std::string*>(user)->assign(json.n == 0 ? "" : json.p, json.n);
+        },
+        &out);
+    if (rc != PSN_OK && rc != PSN_NOT_FOUND)
+        throw std::logic_error("command() returned " + std::to_string(rc));
+    return out;
 }
 
 void Harness::answerCall(unsigned status, std::string body) {

@@ -82,6 +82,10 @@ static const psn_heuristic_factory kFactory = {sizeof(psn_heuristic_factory),
                                                deactivate,
                                                destroy,
                                                evaluate,
+                                               NULL,
+                                               0,
+                                               0,
+                                               NULL,
                                                NULL};
 
 static psn_rc init(const psn_host* host, psn_err* err) {

@@ -42,6 +42,19 @@ TEST(Rates, BurstThenTheSustainedRate) {
     EXPECT_EQ(allowed, 100);
 }
 
+TEST(Rates, WhatIsGivenBackIsThereAgainAndNeverMore) {
+    Table t(64);
+    for (int i = 0; i < 20; ++i) t.spend(7, kStart);
+    t.spend(7, kStart, Mode::Refund, 3);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(t.spend(7, kStart).allowed, 1U) << i;
+    EXPECT_EQ(t.spend(7, kStart).allowed, 0U);
+    t.spend(7, kStart, Mode::Refund, 1'000);
+    t.spend(8, kStart, Mode::Refund, 5);
+    EXPECT_EQ(t.table.used(), 1U) << "nothing is kept of a key that spent nothing";
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(t.spend(7, kStart).allowed, 1U) << i;
+    EXPECT_EQ(t.spend(7, kStart).allowed, 0U);
+}
+
 TEST(Rates, WhatIsRefusedSpendsNothingAndAStrikeDoes) {
     Table t(64);
     for (int i = 0; i < 20; ++i) t.spend(7, kStart);

@@ -36,6 +36,9 @@ class Metric {
     void add(std::int64_t n = 1) const noexcept {
         if (metric_ != nullptr) api_->add(metric_, n);
     }
+    void set(std::int64_t n) const noexcept {
+        if (metric_ != nullptr) api_->set(metric_, n);
+    }
     void observe(double millis) const noexcept {
         if (metric_ != nullptr) api_->observe(metric_, millis);
     }
@@ -102,6 +105,9 @@ class Host {
     }
     [[nodiscard]] Metric timing(const std::string& name) const {
         return declare(PSN_METRIC_TIMING, name);
+    }
+    [[nodiscard]] Metric gauge(const std::string& name) const {
+        return declare(PSN_METRIC_GAUGE, name);
     }
 
     /// [any] PSN_FULL or PSN_NOT_FOUND: `work` will never be called.

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <persona/abi/ext/draft/heuristic.h>
 #include <persona/abi/http_filter.h>
 #include <persona/abi/http_service.h>
 
@@ -13,15 +12,14 @@
 #include <utility>
 #include <vector>
 
+#include "facts.hpp"
+
 /// Runs one plugin in the test's own process, with the host played by fakes: a clock that stands
 /// until it is told to go, tables in memory, streams that are a script. No network, no files, no
 /// threads but the test's own and two workers. Failures to load or to configure throw
 /// std::runtime_error with the text that the host would show.
 namespace persona::testing {
 
-using Headers = std::vector<std::pair<std::string, std::string>>;
-
-class FakeHost;
 class StreamRun;
 
 /// Wall and monotonic time of the fake host. [any] thread.
@@ -35,39 +33,6 @@ class Clock {
 
   private:
     FakeHost* host_;
-};
-
-/// What a heuristic said.
-struct Verdict {
-    std::uint32_t kind = PSN_VERDICT_ABSTAIN, weight = 0, delay_ms = 0, retry_after_ms = 0,
-                  level = 0;
-    std::string reason;
-};
-
-/// A request as a heuristic sees it; every setter returns the builder.
-class Facts {
-  public:
-    Facts(FakeHost& host, const psn_heuristic_factory* factory, psn_instance* instance);
-    Facts& from(std::string address);  ///< textual IP; its prefix keys follow from it
-    Facts& method(std::string name);
-    Facts& path(std::string path);
-    Facts& route(std::string label);
-    Facts& sessionClass(std::uint32_t level);  ///< see psn_facts.session_class
-    Facts& account(std::string_view address);  ///< the keyed hash that stands for it
-    Facts& domain(std::string_view name);
-    Facts& origin(std::string_view url);
-    Facts& bodyLength(std::int64_t octets);
-    /// Throws std::logic_error when the plugin broke the contract (unknown kind, no reason, ...).
-    [[nodiscard]] Verdict evaluate() const;
-    void observe(std::uint32_t status, std::uint32_t code = 0, std::uint32_t cost_us = 0) const;
-
-  private:
-    [[nodiscard]] psn_facts view() const;
-    FakeHost* host_;
-    const psn_heuristic_factory* factory_;
-    psn_instance* instance_;
-    psn_facts facts_{};
-    std::string address_ = "192.0.2.1", method_ = "GET", path_ = "/", route_;
 };
 
 /// A request to a filter or to a service, and what answers behind it.
@@ -135,6 +100,8 @@ class Harness {
     [[nodiscard]] std::vector<std::string> log() const;              ///< "warn text", in order
     [[nodiscard]] std::int64_t metric(std::string_view name) const;  ///< counter or gauge; 0: none
     [[nodiscard]] std::uint64_t counter(std::string_view table, std::string_view key) const;
+    /// A word of the operator to a heuristic; empty: it knows no such word.
+    [[nodiscard]] std::string command(std::string_view words);
     /// Answers of the fake http-client, in order; when none is left: PSN_UNREACHABLE.
     void answerCall(unsigned status, std::string body);
     /// Ends the instance as the host would (deactivate, destroy); the destructor does it else.

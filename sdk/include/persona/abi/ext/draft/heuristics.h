@@ -22,7 +22,17 @@ typedef struct psn_heuristic_info {
     psn_str plugin;         /* id of the plugin */
     psn_str version;        /* of the plugin */
     psn_str hash;           /* SHA-256 of its image, hex */
+    uint32_t routes;        /* as its factory has it */
+    uint32_t challenges;    /* 1: it can make challenges */
 } psn_heuristic_info;
+
+/* Since it was made. */
+typedef struct psn_heuristic_stats {
+    uint32_t struct_size;
+    uint32_t open; /* 1: its breaker is open, or it is quarantined */
+    uint64_t calls, faults;
+    uint64_t over_budget; /* calls that took longer than the block's `budget` */
+} psn_heuristic_stats;
 
 typedef struct psn_heuristics_api {
     uint32_t struct_size;
@@ -36,8 +46,16 @@ typedef struct psn_heuristics_api {
      * threw; PSN_DENIED "breaker": it was not called; PSN_GONE "quarantine": it is not called
      * until the next start. */
     psn_rc (*evaluate)(const psn_host*, uint32_t index, const psn_facts*, psn_verdict* out);
-    /* [loop] Passes the outcome on; skipped while the breaker is open. */
+    /* [loop] Passes the outcome on: once for every evaluate() that returned PSN_OK, and only then;
+     * what evaluate() counted up is counted down here. */
     void (*observe)(const psn_host*, uint32_t index, const psn_facts*, const psn_outcome*);
+    /* [loop] PSN_NOT_FOUND: no such number, or it makes none; PSN_FAIL. */
+    psn_rc (*challenge)(const psn_host*, uint32_t index, const psn_facts*, const psn_verdict*,
+                        psn_challenge* out);
+    psn_rc (*stats)(const psn_host*, uint32_t index, psn_heuristic_stats* out); /* [any] */
+    /* [control] See psn_heuristic_factory.command. */
+    psn_rc (*command)(const psn_host*, uint32_t index, psn_str words,
+                      void (*say)(void* user, psn_str json), void* user);
 } psn_heuristics_api;
 
 #ifdef __cplusplus

@@ -56,6 +56,9 @@ typedef struct psn_rates_api {
     psn_rc (*charge)(psn_rate_table*, uint64_t key, uint32_t rule, const psn_rate_limit*,
                      uint32_t cost, int64_t now_ns, psn_rate_answer* out);
     psn_rc (*forget)(psn_rate_table*, uint64_t key, uint32_t rule);
+    /* Gives back what take() or charge() spent; never more than is spent now. */
+    psn_rc (*refund)(psn_rate_table*, uint64_t key, uint32_t rule, const psn_rate_limit*,
+                     uint32_t cost, int64_t now_ns);
 } psn_rates_api;
 
 #ifdef __cplusplus

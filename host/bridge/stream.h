@@ -144,7 +144,8 @@ struct psn_stream {
     Phase phase_ = Phase::RequestHead;
     bool body_taken_ = false, body_complete_ = false, in_response_hook_ = false;
     bool responding_ = false, head_sent_ = false, reader_paused_ = false, view_fresh_ = false;
-    unsigned replies_ = 0;  ///< answers by filters, to notice that a body was replaced
+    bool hides_report_ = false;  ///< PSN_FORWARD_HIDE_REPORT
+    unsigned replies_ = 0;       ///< answers by filters, to notice that a body was replaced
     Call* call_ = nullptr;
     persona::host::bridge::Pause request_pause_, response_pause_;
     std::string local_reply_, request_id_;

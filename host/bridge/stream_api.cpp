@@ -208,6 +208,7 @@ psn_rc psn_stream::forward(const psn_forward& f) {
     std::string upstream = toString(f.upstream);
     if (!runtime.hasUpstream(upstream)) return PSN_NOT_FOUND;
     if (answered_.exchange(true)) return PSN_GONE;
+    if ((f.flags & PSN_FORWARD_HIDE_REPORT) != 0) hides_report_ = true;
     if (on_loop && f.set_count <= 1) {
         // One field at a time is safe to set from views; the usual way of a request copies nothing.
         auto& r = exchange_->request;

@@ -14,7 +14,15 @@ namespace bridge = persona::host::bridge;
 
 namespace {
 constexpr std::size_t kPiece = 16 * 1024;
+
+/// Fields by which a role tells the filters what became of a request.
+bool isReport(std::string_view name) {
+    return name.size() > 7 && net::equalsNoCase(name.substr(0, 7), "BID-AA-") &&
+           (net::equalsNoCase(name, "BID-AA-Outcome") ||
+            net::equalsNoCase(name, "BID-AA-Cost-Us") ||
+            net::equalsNoCase(name, "BID-AA-Queue-Us"));
 }
+}  // namespace
 
 // ---- one call -----------------------------------------------------------------------------------
 
@@ -363,6 +371,7 @@ psn_stream::Flow psn_stream::walkResponse(std::ptrdiff_t from, bool head_seen, s
             if (step == Step::Stopped) return Flow::Taken;
         }
     }
+    if (hides_report_) exchange_->response.fields.removeIf(isReport);
     return Flow::Continue;
 }
 

@@ -34,6 +34,7 @@ class Verification::Steps {
     VerifyResult take() {
         if (result.ok) return std::move(result);
         VerifyResult refused;
+        refused.bad_key = result.bad_key;
         refused.reason = std::move(result.reason);
         return refused;
     }
@@ -312,6 +313,7 @@ class Verification::Steps {
         }
         auto key = PublicKey::parse(*json, options.keys, options.seen_keys.get());
         if (!key) {
+            result.bad_key = true;
             fail("malformed signature", key.error());
             return std::nullopt;
         }

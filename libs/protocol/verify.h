@@ -45,6 +45,7 @@ struct VerifyOptions {
 
 struct VerifyResult {
     bool ok = false;
+    bool bad_key = false;  ///< refused for the user's key: of a kind or size that nobody certifies
     std::string reason;
     std::string audience, issuer, email, unverified_email;
     std::int64_t expires = 0;

@@ -11,6 +11,15 @@ namespace {
 constexpr std::int64_t kSlide = 300'000;
 }
 
+bool Call::asked(std::string_view word) const {
+    for (std::string_view rest = request.ask; !rest.empty();) {
+        const auto end = rest.find_first_of(", ");
+        if (rest.substr(0, end) == word) return true;
+        rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    }
+    return false;
+}
+
 void Api::on(std::string_view name, Work work, bool blocks) {
     const auto* e = findEndpoint(name);
     if (e == nullptr || !servedBy(*e, options_.writes))
@@ -106,10 +115,28 @@ Step Api::start(Call& call) const {
     return {Where::Work, work, busy()};
 }
 
+std::optional<std::string> Api::classCookie(const Call& call) const {
+    const auto& classes = *options_.classes;
+    const auto& s = call.session;
+    if (call.proven_addresses.empty() && !s.authenticated())
+        return classes.signedOut(call.request.cookie, call.now_ms);
+    const auto until = s.authenticated() ? s.expiresMs() : call.now_ms;
+    std::optional<std::string> set;
+    for (const auto& address : call.proven_addresses) {
+        // Each in the cookie that the one before would have made.
+        auto next = classes.signedIn(set ? set->substr(0, set->find(';')) : call.request.cookie,
+                                     address, until, call.now_ms);
+        if (next) set = std::move(next);
+    }
+    return set;
+}
+
 void Api::finish(Call& call, Answer& answer) const {
+    call.outcomes.note(answer.outcome);
     if (call.endpoint == nullptr || call.endpoint->internal()) return;
     if (call.replace_cookie || !(call.session == call.received))
         answer.cookies.push_back(options_.sessions->write(call.session));
+    if (auto c = classCookie(call)) answer.cookies.push_back(std::move(*c));
     for (auto& c : call.cookies) answer.cookies.push_back(std::move(c));
 }
 

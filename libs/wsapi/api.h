@@ -10,6 +10,7 @@
 
 #include "libs/wsapi/call.h"
 #include "libs/wsapi/credentials.h"
+#include "libs/wsapi/session_class.h"
 
 namespace persona::wsapi {
 
@@ -23,6 +24,7 @@ class Api {
     struct Options {
         bool writes = false;  ///< dbwriter; else browserid
         const SessionCookies* sessions = nullptr;
+        const ClassCookies* classes = nullptr;
         CredentialChecker* credentials = nullptr;
         bool open_roles = false;  ///< `test_open_roles`: internal calls need no credentials
         EpochPort epoch;
@@ -39,7 +41,8 @@ class Api {
 
     /// Never blocks. `call` lives until its answer; its `request` is set.
     [[nodiscard]] Step start(Call& call) const;
-    /// To be done with every answer: the session's cookie, where it changed.
+    /// To be done with every answer: the session's cookie and the browser's class, where they
+    /// changed, and what became of the call.
     void finish(Call& call, Answer& answer) const;
 
   private:
@@ -53,6 +56,8 @@ class Api {
     /// Steps 5 to 7.
     [[nodiscard]] std::optional<Answer> checkRequest(const Call& call) const;
     [[nodiscard]] std::optional<Answer> checkRole(const Call& call) const;
+    /// `bid_class`, where it changes: who signs in here is known, who signs out is not signed in.
+    [[nodiscard]] std::optional<std::string> classCookie(const Call& call) const;
     Options options_;
     std::map<std::string, Handler, std::less<>> handlers_;
 };

@@ -37,17 +37,19 @@ template <typename Stream>
     r.time = text("x-persona-time");
     r.nonce = text("x-persona-nonce");
     r.signature = text("x-persona-signature");
+    r.ask = text("bid-aa-ask");
     return r;
 }
 
 template <typename Stream>
-void send(const Stream& s, const Answer& a) {
+void send(const Stream& s, const Answer& a, const Report& report = {}) {
     std::vector<std::pair<std::string, std::string>> fields{
         {"Content-Type", a.content_type},
         {"Cache-Control", "no-cache, max-age=0"},
         {"X-Content-Type-Options", "nosniff"},
         {"X-Frame-Options", "DENY"}};
     if (!a.retry_after.empty()) fields.emplace_back("Retry-After", a.retry_after);
+    report.appendTo(fields);
     for (const auto& c : a.cookies) fields.emplace_back("Set-Cookie", c);
     s.respond(a.status, fields, a.body);
 }
@@ -55,6 +57,7 @@ void send(const Stream& s, const Answer& a) {
 /// Names of the executors on which a role's calls run; see config/.
 struct Executors {
     std::string work, passwords;
+    std::string strangers;  ///< passwords of those whom the router calls untrusted; empty: the same
 };
 
 /// Runs one request through an Api: on the event loop as far as nothing blocks, then on executors.
@@ -78,7 +81,11 @@ class Run : public std::enable_shared_from_this<Run<Host, Stream>> {
     template <typename F>
     void go(F&& step) {
         try {
-            take(step());
+            auto next = [&] {
+                const CostMeter::Lap lap(report_.cost);
+                return step();
+            }();
+            take(std::move(next));
         } catch (const std::exception& e) {
             host_.error("call " + call_.request.op + " failed: " + e.what());
             answer(refusal(500));
@@ -92,18 +99,27 @@ class Run : public std::enable_shared_from_this<Run<Host, Stream>> {
         wait([self = this->shared_from_this(), shared] { self->submit(shared); });
     }
     void submit(std::shared_ptr<Step> shared) {
-        const auto& name = shared->where == Where::Work ? executors_.work : executors_.passwords;
-        const auto rc = host_.submit(name, [self = this->shared_from_this(), shared](bool late) {
-            // Nobody waits any more: no hash is worth making.
-            if (self->stream_.isGone()) return;
-            if (late) return self->answer(std::move(shared->if_busy));
-            self->go([&] { return shared->next(self->call_); });
-        });
+        const auto& name = shared->where == Where::Work ? executors_.work
+                           : isStranger()               ? executors_.strangers
+                                                        : executors_.passwords;
+        const auto from = host_.monotonicNs();
+        const auto rc =
+            host_.submit(name, [self = this->shared_from_this(), shared, from](bool late) {
+                self->report_.queued_ns += self->host_.monotonicNs() - from;
+                // Nobody waits any more: no hash is worth making.
+                if (self->stream_.isGone()) return;
+                if (late) return self->answer(std::move(shared->if_busy));
+                self->go([&] { return shared->next(self->call_); });
+            });
         if (rc != 0) answer(std::move(shared->if_busy));
+    }
+    [[nodiscard]] bool isStranger() const {
+        return !executors_.strangers.empty() && call_.asked("untrusted");
     }
     void answer(Answer a) {
         api_.finish(call_, a);
-        send(stream_, a);
+        report_.outcomes = call_.outcomes;
+        send(stream_, a, report_);
         for (auto& f : std::exchange(call_.after, {})) f();
     }
     const Api& api_;
@@ -111,6 +127,7 @@ class Run : public std::enable_shared_from_this<Run<Host, Stream>> {
     const Executors& executors_;
     Stream stream_;
     Call call_;
+    Report report_;
 };
 
 template <typename Host, typename Stream>

@@ -20,8 +20,10 @@ struct Call {
     protocol::Json parameters;
     Session session;
     std::int64_t now_ms = 0;
-    std::vector<std::string> cookies;          ///< more values of Set-Cookie
-    std::vector<std::function<void()>> after;  ///< run when the answer has gone
+    std::vector<std::string> cookies;           ///< more values of Set-Cookie
+    std::vector<std::function<void()>> after;   ///< run when the answer has gone
+    Outcomes outcomes;                          ///< for the router alone
+    std::vector<std::string> proven_addresses;  ///< that this call proved to be this browser's
     /// What the session looked like when it came; the cookie is written when they differ.
     Session received;
     bool replace_cookie = false;
@@ -35,6 +37,9 @@ struct Call {
         const auto* v = parameters.findText(name);
         return v == nullptr ? std::nullopt : std::optional(*v);
     }
+    /// The router asks for less: "skip-mail", "step-up", "untrusted". Never for more, so a word
+    /// that a client made up can only hurt itself.
+    [[nodiscard]] bool asked(std::string_view word) const;
     [[nodiscard]] bool flag(std::string_view name) const {
         const auto* v = parameters.find(name);
         return v != nullptr && v->isBool() && v->boolean();

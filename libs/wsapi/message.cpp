@@ -30,6 +30,12 @@ Answer failure(std::string_view reason, unsigned status) {
     return jsonAnswer(o, status);
 }
 
+Answer noSuchToken() {
+    auto a = failure("no such secret");
+    a.outcome = Outcome::TokenBad;
+    return a;
+}
+
 Answer refusal(unsigned status, std::string_view reason) {
     std::string text = status == 400   ? "Bad Request"
                        : status == 401 ? "Authentication Required"

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "libs/protocol/json.h"
+#include "libs/wsapi/outcome.h"
 
 namespace persona::wsapi {
 
@@ -16,6 +17,7 @@ struct Request {
     std::string query, content_type, body, cookie, user_agent, accept_language;
     std::string client_address;                ///< for budgets only; never logged
     std::string role, time, nonce, signature;  ///< X-Persona-*: see credentials.h
+    std::string ask;  ///< BID-AA-Ask: words by which the router's heuristics restrict the call
 };
 
 /// What goes back. Bodies of JSON answers are built with protocol::Json, in the order of wsapi.md.
@@ -25,6 +27,7 @@ struct Answer {
     std::string body;
     std::vector<std::string> cookies;  ///< values of Set-Cookie
     std::string retry_after;           ///< seconds; empty: no such header
+    Outcome outcome = Outcome::None;   ///< what this answer says became of the call
 };
 
 [[nodiscard]] Answer jsonAnswer(const protocol::Json& body, unsigned status = 200);
@@ -34,6 +37,8 @@ struct Answer {
 [[nodiscard]] Answer success();
 /// {"success":false}, with a reason when there is one.
 [[nodiscard]] Answer failure(std::string_view reason = {}, unsigned status = 200);
+/// A mailed token that is none, no longer, or meant for another call (W8, W9).
+[[nodiscard]] Answer noSuchToken();
 /// Helper bodies of wsapi.md 3.5: the status' own words, and the reason after ": ".
 [[nodiscard]] Answer refusal(unsigned status, std::string_view reason = {});
 /// 503 of any trouble with the database.

@@ -1,5 +1,8 @@
 #include "libs/wsapi/providers.h"
 
+#include <atomic>
+#include <thread>
+
 #include "libs/protocol/names.h"
 #include "libs/protocol/token.h"
 
@@ -13,14 +16,27 @@ using protocol::DiscoveredPtr;
 /// Waits for a provider; `then` gets nullptr where the domain was not judged.
 Step awaitProvider(const ProviderPort& port, std::string domain,
                    std::function<Step(Call&, DiscoveredPtr)> then) {
-    auto found = std::make_shared<DiscoveredPtr>();
+    struct Wait {
+        DiscoveredPtr found;
+        bool at_hand = false;  ///< the answer came before the port returned: nobody was asked
+    };
+    auto wait = std::make_shared<Wait>();
     Step step(
-        Where::Work, [found, then = std::move(then)](Call& c) { return then(c, *found); }, busy());
-    step.wait = [&port, domain = std::move(domain), found](std::function<void()> resume) {
-        port(domain, [found, resume = std::move(resume)](DiscoveredPtr d) {
-            *found = std::move(d);
+        Where::Work,
+        [wait, then = std::move(then)](Call& c) {
+            c.outcomes.note(wait->at_hand ? Outcome::WkHit : Outcome::WkMiss);
+            return then(c, wait->found);
+        },
+        busy());
+    step.wait = [&port, domain = std::move(domain), wait](std::function<void()> resume) {
+        const auto asking = std::make_shared<std::atomic<bool>>(true);
+        port(domain, [wait, asking, asker = std::this_thread::get_id(),
+                      resume = std::move(resume)](DiscoveredPtr d) {
+            wait->found = std::move(d);
+            wait->at_hand = *asking && std::this_thread::get_id() == asker;
             resume();
         });
+        *asking = false;
     };
     return step;
 }
@@ -48,6 +64,7 @@ Step refuse(Proof& proof, Call& call, std::string reason) {
 
 Step finish(const ProviderPort& port, const std::shared_ptr<Proof>& proof, Call& call) {
     const auto result = proof->verification->result();
+    call.outcomes.note(outcomeOf(result));
     if (!result.ok) {
         if (result.reason.starts_with("audience mismatch"))
             return refuse(

@@ -19,6 +19,11 @@ using ProviderPort = std::function<void(const std::string& domain,
 
 [[nodiscard]] Support supportOf(const protocol::Discovered& found);
 
+/// What a verification is for the router.
+[[nodiscard]] inline Outcome outcomeOf(const protocol::VerifyResult& r) {
+    return r.ok ? Outcome::VerifyOk : r.bad_key ? Outcome::VerifyBadKey : Outcome::VerifyBad;
+}
+
 /// Address of a domain for which this service must not speak now: a provider does, or did within
 /// the grace period and does not answer (bug 911999, W18, W19).
 [[nodiscard]] bool isBackedByPrimary(Support support, std::optional<std::int64_t> last_seen_ms,

@@ -15,6 +15,7 @@ passwords::Hasher makeHasher(const Settings& s) {
 RoleParts::RoleParts(const Settings& s, RolePorts ports)
     : cookie_secrets(orThrow(loadOrCreateKeyRing(s.cookie_secrets))),
       role_secrets(orThrow(loadOrCreateKeyRing(s.roles_secrets))),
+      classes(orThrow(loadOrCreateKeyRing(s.class_secrets)), s.secure()),
       sessions({s.public_url, cookie_secrets, s.authentication_duration_ms,
                 s.ephemeral_session_duration_ms}),
       devices(cookie_secrets, s.secure()),

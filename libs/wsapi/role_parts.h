@@ -14,6 +14,7 @@
 #include "libs/wsapi/events.h"
 #include "libs/wsapi/providers.h"
 #include "libs/wsapi/roles.h"
+#include "libs/wsapi/session_class.h"
 #include "libs/wsapi/settings.h"
 
 /// What browserid and dbwriter build alike, over a host that looks like persona::sdk's.
@@ -45,6 +46,7 @@ class RoleParts {
     [[nodiscard]] static EpochPort epochOf(const accounts::Reader& reader);
 
     const KeyRing cookie_secrets, role_secrets;
+    const ClassCookies classes;
     const SessionCookies sessions;
     const DeviceCookies devices;
     CredentialChecker checker;
@@ -77,8 +79,8 @@ template <typename Option, typename Make>
 template <typename Host>
 void requireExecutors(const Host& host, const Executors& names) {
     constexpr unsigned kNotFound = 2;
-    for (const auto& name : {names.work, names.passwords})
-        if (host.submit(name, [](bool) {}) == kNotFound)
+    for (const auto& name : {names.work, names.passwords, names.strangers})
+        if (!name.empty() && host.submit(name, [](bool) {}) == kNotFound)
             throw std::runtime_error("executor '" + name +
                                      "' is not there: add it under executors");
 }

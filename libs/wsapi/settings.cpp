@@ -16,11 +16,18 @@ const std::vector<OptionRow>& commonOptions() {
          "file with the domain's public key"},
         {"secrets.cookie", Text, "var/secrets/cookie",
          "file of the secrets that seal sessions and device cookies; made on first start"},
+        {"secrets.class", Text, "var/secrets/class",
+         "file of the secret by which the router tells known browsers from strangers; made on "
+         "first "
+         "start"},
         {"secrets.roles", Text, "var/secrets/roles",
          "file of the secret by which roles know each other; made on first start"},
         {"secrets.passwords", Text, "var/secrets/passwords",
          "file of the secret that is mixed into password hashes; made on first start. Without it "
          "no password can be checked: keep a copy"},
+        {"executors.strangers", Text, "",
+         "executor of password hashing for those whom the router calls untrusted; empty: the same "
+         "as for everybody"},
         {"test_open_roles", Flag, "false",
          "take calls between roles without credentials; for test tools", 0, 0, "", false, false,
          true},

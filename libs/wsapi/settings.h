@@ -41,7 +41,7 @@ struct OptionRow {
 /// The values of those options.
 struct Settings {
     std::string public_url, own_host;
-    std::string cookie_secrets, roles_secrets, password_secrets;  ///< files
+    std::string cookie_secrets, class_secrets, roles_secrets, password_secrets;  ///< files
     bool open_roles = false, legacy_reasons = false;
     std::int64_t authentication_duration_ms = 0, ephemeral_session_duration_ms = 0;
     std::int64_t grace_ms = 0;

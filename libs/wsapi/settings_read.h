@@ -9,6 +9,7 @@ Settings readSettings(const Config& c) {
     Settings s;
     s.public_url = c.str("public_url");
     s.cookie_secrets = c.str("secrets.cookie");
+    s.class_secrets = c.str("secrets.class");
     s.roles_secrets = c.str("secrets.roles");
     s.password_secrets = c.str("secrets.passwords");
     s.open_roles = c.flag("test_open_roles");

@@ -10,11 +10,16 @@ using protocol::Json;
 using wsapi::Call;
 using wsapi::Step;
 
+void noteKnown(Call& call, bool known) {
+    call.outcomes.note(known ? wsapi::Outcome::AddressKnown : wsapi::Outcome::AddressUnknown);
+}
+
 Step haveEmail(const Reads& r, Call& call) {
     const auto address = accounts::Address::parse(call.text("email"));
     if (!address) return wsapi::failure("email: ValidatorError: Invalid email", 400);
     const auto info = r.reader.emailInfo(*address);
     if (!info) return wsapi::databaseDown();
+    noteKnown(call, info->has_value());
     return wsapi::jsonAnswer(Json::object().add("email_known", info->has_value()));
 }
 
@@ -30,6 +35,7 @@ Step addressInfo(const Reads& r, Call& call) {
     q.grace_ms = r.settings.grace_ms;
     const auto info = r.reader.emailInfo(*address);
     if (!info) return wsapi::databaseDown();
+    noteKnown(call, info->has_value());
     if (*info)
         q.known = {(*info)->has_password, (*info)->type == accounts::AddressType::Primary,
                    (*info)->verified, (*info)->address};

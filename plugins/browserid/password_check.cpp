@@ -42,10 +42,21 @@ bool verify(const Reads& r, const std::string& password, const std::string& hash
     return right;
 }
 
+/// Tells the router what came of it, and goes on.
+Step conclude(const AttemptPtr& a, Call& call) {
+    const auto& c = a->check;
+    if (!c.unavailable)
+        call.outcomes.note(c.right          ? wsapi::Outcome::AuthOk
+                           : c.locked       ? wsapi::Outcome::Locked
+                           : a->userid == 0 ? wsapi::Outcome::AuthUnknown
+                                            : wsapi::Outcome::AuthFail);
+    return a->then(call, c);
+}
+
 Step unavailable(const Reads& r, const AttemptPtr& a, Call& call, const char* what) {
     r.events.security(Events::Level::Alert, "AUTH_FAILURE", what);
     a->check.unavailable = true;
-    return a->then(call, a->check);
+    return conclude(a, call);
 }
 
 /// Gives the attempt back where it was counted, with a hash of today's cost if the stored one is of
@@ -67,17 +78,17 @@ Step succeed(const Reads& r, const AttemptPtr& a, Call& call,
         a->check.right = true;
         a->check.epoch = static_cast<std::int64_t>(epoch->number());
     }
-    return a->then(call, a->check);
+    return conclude(a, call);
 }
 
 /// Nothing is said of the password unless the attempt was granted.
 Step settle(const Reads& r, const AttemptPtr& a, Call& call, bool right) {
-    if (a->hash.empty()) return a->then(call, a->check);
+    if (a->hash.empty()) return conclude(a, call);
     const auto reserved = a->reservation();
     const auto answer = reserved.json();
     if (!answer) return unavailable(r, a, call, "Cannot increment failed authentication attempts");
     a->check.locked = !reserved.succeeded();
-    if (a->check.locked || !right) return a->then(call, a->check);
+    if (a->check.locked || !right) return conclude(a, call);
     std::optional<std::string> counted;
     if (const auto* device = answer->findText("device")) counted = *device;
     if (!r.hasher.needsRehash(a->hash)) return succeed(r, a, call, counted, std::nullopt);
@@ -100,10 +111,14 @@ Step hash(const Reads& r, const AttemptPtr& a, Call& call) {
     const auto user = r.reader.user(a->userid == 0 ? 1 : a->userid);
     if (!user) {
         a->check.unavailable = true;
-        return a->then(call, a->check);
+        return conclude(a, call);
     }
     bool right = false;
-    if (a->userid != 0 && *user && (*user)->password_hash) {
+    if (a->device.empty() && call.asked("step-up")) {
+        // A stranger's word counts no more until a mail was answered; the owner's device is none.
+        a->check.locked = a->userid != 0;
+        r.hasher.verifyDummy(a->password);
+    } else if (a->userid != 0 && *user && (*user)->password_hash) {
         a->hash = *(*user)->password_hash;
         Json reserve = Json::object();
         reserve.add("userid", a->userid);

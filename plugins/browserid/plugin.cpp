@@ -40,7 +40,8 @@ class Browserid final : public sdk::Service {
     Browserid(const psn_host* h, const psn_config* c)
         : Service(h, c),
           settings_(wsapi::readSettings(config)),
-          executors_{config.str("executors.browserid"), config.str("executors.passwords")},
+          executors_{config.str("executors.browserid"), config.str("executors.passwords"),
+                     config.str("executors.strangers")},
           events_([this](wsapi::Events::Level level, std::string_view line) {
               host.log(level == wsapi::Events::Level::Alert  ? PSN_LOG_ERROR
                        : level == wsapi::Events::Level::Warn ? PSN_LOG_WARN
@@ -135,7 +136,7 @@ class Browserid final : public sdk::Service {
                   [this](const std::string& op, const protocol::Json& args) { later(op, args); },
                   *measurements_});
         api_ = std::make_unique<wsapi::Api>(wsapi::Api::Options{
-            false, &parts_->sessions, &parts_->checker, settings_.open_roles,
+            false, &parts_->sessions, &parts_->classes, &parts_->checker, settings_.open_roles,
             wsapi::RoleParts::epochOf(store_->reader()), [this] { return host.wallMs(); },
             [this](std::string_view op, std::string_view why) {
                 host.warn("call " + std::string(op) + " refused: " + std::string(why));

@@ -42,6 +42,7 @@ Step authenticate(const Reads& r, Call& call) {
             r.sessions.signIn(
                 c.session, {userid, check.epoch, wsapi::Level::Password, c.flag("ephemeral"), true},
                 c.request.user_agent, c.now_ms);
+            c.proven_addresses.push_back(c.text("email"));
             if (auto device = r.devices.issue(c.request.cookie, userid, c.now_ms))
                 c.cookies.push_back(std::move(*device));
             return wsapi::jsonAnswer(
@@ -54,7 +55,10 @@ Step authenticate(const Reads& r, Call& call) {
         std::move(busy));
 }
 
-Step signedInByProvider(const Reads& r, Call& call, std::int64_t userid, std::int64_t epoch) {
+Step signedInByProvider(const Reads& r, Call& call, const std::string& address, std::int64_t userid,
+                        std::int64_t epoch) {
+    call.proven_addresses.push_back(address);
+    call.outcomes.note(wsapi::Outcome::AuthOk);
     r.sessions.signIn(call.session,
                       {userid, epoch, wsapi::Level::Assertion, call.flag("ephemeral"), true},
                       call.request.user_agent, call.now_ms);
@@ -67,7 +71,7 @@ Step signedInByProvider(const Reads& r, Call& call, std::int64_t userid, std::in
 
 /// An address that nobody has proven yet: dbwriter verifies the assertion again and makes the
 /// account. Its answer counts as it is; a read could come before the write (mozilla/persona#3309).
-Step makeAccount(const Reads& r, Call& call) {
+Step makeAccount(const Reads& r, Call& call, const std::string& address) {
     const auto made = r.write("create_account_with_assertion",
                               Json::object().add("assertion", call.text("assertion")));
     const auto json = made.json();
@@ -76,7 +80,7 @@ Step makeAccount(const Reads& r, Call& call) {
     if (!made.succeeded() || userid == nullptr || epoch == nullptr)
         return wsapi::failure("internal error creating account");
     r.events.flow("idp.create_new_user");
-    return signedInByProvider(r, call, static_cast<std::int64_t>(userid->number()),
+    return signedInByProvider(r, call, address, static_cast<std::int64_t>(userid->number()),
                               static_cast<std::int64_t>(epoch->number()));
 }
 
@@ -91,7 +95,8 @@ Step authWithAssertion(const Reads& r, Call& call) {
                                 if (!info) return wsapi::databaseDown();
                                 // An account in which nobody has proven this address yet is not its
                                 // owner's either.
-                                if (!*info || !(*info)->verified) return makeAccount(r, c);
+                                if (!*info || !(*info)->verified)
+                                    return makeAccount(r, c, proven.email);
                                 const auto userid = (*info)->user;
                                 const auto epoch = r.reader.sessionEpoch(userid);
                                 if (!epoch) return wsapi::databaseDown();
@@ -102,7 +107,7 @@ Step authWithAssertion(const Reads& r, Call& call) {
                                                      .add("userid", userid)
                                                      .add("email", (*info)->address)
                                                      .add("used_as", "primary"));
-                                return signedInByProvider(r, c, userid, **epoch);
+                                return signedInByProvider(r, c, proven.email, userid, **epoch);
                             });
 }
 

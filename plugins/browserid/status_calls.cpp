@@ -107,9 +107,9 @@ Step emailForToken(const Reads& r, Call& call) {
     const auto token = call.text("token");
     const auto staged = r.reader.staged(token, call.now_ms);
     if (!staged)
-        return staged.failure().reason == accounts::Reason::Unavailable
-                   ? wsapi::databaseDown()
-                   : wsapi::failure("no such secret");
+        return staged.failure().reason == accounts::Reason::Unavailable ? wsapi::databaseDown()
+                                                                        : wsapi::noSuchToken();
+    call.outcomes.note(wsapi::Outcome::TokenOk);
     return wsapi::jsonAnswer(Json::object()
                                  .add("success", true)
                                  .add("email", staged->address)

@@ -30,6 +30,8 @@ Step completed(const Writes& w, Call& call, const Outcome<Completion>& done,
         return answerTo(done.failure());
     }
     if (pending != nullptr) (call.session.*pending).clear();
+    call.outcomes.note(wsapi::Outcome::TokenOk);
+    call.proven_addresses.push_back(done->address);
     signIn(w, call, done->user, done->session_epoch, renew);
     w.events.flow(event);
     return wsapi::success();
@@ -41,12 +43,14 @@ Step byStagedPassword(const Writes& w, SecretPtr pass, std::function<Step(Call&)
         const auto staged =
             w.writer.reserveStagedAttempt(c.text("token"), kTriesPerToken, c.now_ms);
         if (!staged) {
-            if (staged.failure().reason == Reason::Locked)
-                return wsapi::refusal(401, "password mismatch");
-            return answerTo(staged.failure());
-        }
-        if (!matches(w, pass->text(), staged->password_hash))
+            if (staged.failure().reason != Reason::Locked) return answerTo(staged.failure());
+            c.outcomes.note(wsapi::Outcome::Locked);
             return wsapi::refusal(401, "password mismatch");
+        }
+        if (!matches(w, pass->text(), staged->password_hash)) {
+            c.outcomes.note(wsapi::Outcome::AuthFail);
+            return wsapi::refusal(401, "password mismatch");
+        }
         return then(c);
     });
 }
@@ -70,7 +74,7 @@ Step completeEmailConfirmation(const Writes& w, Call& call) {
     if (!staged) return answerTo(staged.failure());
     if (staged->kind != StagedKind::Unverified && staged->kind != StagedKind::AddEmail &&
         staged->kind != StagedKind::Reverify)
-        return wsapi::failure("no such secret");
+        return wsapi::noSuchToken();
     const auto finish = [&w](Call& c) -> Step {
         return completed(w, c, w.writer.completeEmail(c.text("token"), c.now_ms), nullptr, false,
                          "complete_email_confirmation.success");
@@ -97,7 +101,7 @@ Step completeReset(const Writes& w, Call& call) {
     const auto staged = w.reader.staged(token, call.now_ms);
     if (!staged) return answerTo(staged.failure());
     if (staged->kind != StagedKind::Reset && staged->kind != StagedKind::Transition)
-        return wsapi::failure("no such secret");
+        return wsapi::noSuchToken();
     const auto pass = call.given("pass");
     const auto finish = [&w](Call& c, std::optional<std::string> hash) -> Step {
         return completed(w, c, w.writer.completeReset(c.text("token"), std::move(hash), c.now_ms),
@@ -129,7 +133,7 @@ Step completeTransition(const Writes& w, Call& call) {
             if (staged.failure().reason != Reason::Unavailable) c.session.pending_reset.clear();
             return answerTo(staged.failure());
         }
-        if (staged->kind != StagedKind::Transition) return wsapi::failure("no such secret");
+        if (staged->kind != StagedKind::Transition) return wsapi::noSuchToken();
         return completed(w, c, w.writer.completeReset(c.text("token"), std::nullopt, c.now_ms),
                          &wsapi::Session::pending_reset, true, "complete_transition.success");
     };

@@ -19,7 +19,8 @@ class Dbwriter final : public sdk::Service {
     Dbwriter(const psn_host* h, const psn_config* c)
         : Service(h, c),
           settings_(wsapi::readSettings(config)),
-          executors_{config.str("executors.dbwriter"), config.str("executors.passwords")},
+          executors_{config.str("executors.dbwriter"), config.str("executors.passwords"),
+                     config.str("executors.strangers")},
           events_([this](wsapi::Events::Level level, std::string_view line) {
               host.log(level == wsapi::Events::Level::Alert  ? PSN_LOG_ERROR
                        : level == wsapi::Events::Level::Warn ? PSN_LOG_WARN
@@ -110,7 +111,7 @@ class Dbwriter final : public sdk::Service {
                    [this] { return parts_->proof(); },
                    [this](std::string_view text) { host.warn(text); }});
         api_ = std::make_unique<wsapi::Api>(wsapi::Api::Options{
-            true, &parts_->sessions, &parts_->checker, settings_.open_roles,
+            true, &parts_->sessions, &parts_->classes, &parts_->checker, settings_.open_roles,
             wsapi::RoleParts::epochOf(store_->reader()), [this] { return host.wallMs(); },
             [this](std::string_view op, std::string_view why) {
                 host.warn("call " + std::string(op) + " refused: " + std::string(why));

@@ -140,8 +140,10 @@ Step stageReverify(const Writes& w, Call& call) {
 }
 
 wsapi::Answer noSuchAddress() {
-    return wsapi::jsonAnswer(
+    auto a = wsapi::jsonAnswer(
         Json::object().add("reason", "No such email address.").add("success", false));
+    a.outcome = wsapi::Outcome::AddressUnknown;
+    return a;
 }
 
 Step stageReset(const Writes& w, Call& call) {
@@ -187,11 +189,22 @@ Step stageTransition(const Writes& w, Call& call) {
 }  // namespace
 
 void addStagingCalls(wsapi::Api& api, const Writes& w) {
-    api.on("stage_user", [&w](Call& c) { return stageUser(w, c); });
-    api.on("stage_email", [&w](Call& c) { return stageEmail(w, c); });
-    api.on("stage_reverify", [&w](Call& c) { return stageReverify(w, c); });
-    api.on("stage_reset", [&w](Call& c) { return stageReset(w, c); });
-    api.on("stage_transition", [&w](Call& c) { return stageTransition(w, c); });
+    const auto on = [&](std::string_view name, Step (*stage)(const Writes&, Call&),
+                        bool signs_out) {
+        api.on(name, [&w, stage, signs_out](Call& c) -> Step {
+            if (!c.asked("skip-mail")) return stage(w, c);
+            // Nothing is staged either: a link that was mailed before stays good.
+            if (signs_out) w.sessions.signOut(c.session, c.now_ms);
+            auto a = wsapi::success();
+            a.outcome = wsapi::Outcome::MailSkipped;
+            return a;
+        });
+    };
+    on("stage_user", stageUser, true);
+    on("stage_email", stageEmail, false);
+    on("stage_reverify", stageReverify, false);
+    on("stage_reset", stageReset, true);
+    on("stage_transition", stageTransition, true);
 }
 
 }  // namespace persona::dbwriter

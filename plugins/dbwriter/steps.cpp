@@ -10,6 +10,7 @@
 namespace persona::dbwriter {
 
 using accounts::Reason;
+using wsapi::Outcome;
 
 Secret::~Secret() {
     OPENSSL_cleanse(text_.data(), text_.size());
@@ -25,6 +26,7 @@ wsapi::Answer answerTo(const accounts::Failure& failure) {
             return wsapi::databaseDown();
         case Reason::Throttled: {
             auto a = wsapi::refusal(429, "Too many emails sent to that address, try again later.");
+            a.outcome = Outcome::MailSkipped;
             if (failure.retry_after_ms > 0)
                 a.retry_after = std::to_string((failure.retry_after_ms + 999) / 1'000);
             return a;
@@ -33,14 +35,14 @@ wsapi::Answer answerTo(const accounts::Failure& failure) {
         case Reason::AlreadyUsed:
         case Reason::WrongKind:
         case Reason::Stale:
-            return wsapi::failure("no such secret");
+            return wsapi::noSuchToken();
         default:
             return wsapi::failure();
     }
 }
 
-void mailStaged(const Writes& w, const wsapi::Call& call, mail::Kind kind,
-                const std::string& address, const accounts::StagedTokens& tokens) {
+void mailStaged(const Writes& w, wsapi::Call& call, mail::Kind kind, const std::string& address,
+                const accounts::StagedTokens& tokens) {
     mail::Message m;
     m.kind = kind;
     m.to = address;
@@ -52,11 +54,13 @@ void mailStaged(const Writes& w, const wsapi::Call& call, mail::Kind kind,
     m.site_logo = call.text("siteLogo");
     m.valid_for_ms = std::max<std::int64_t>(1'000, tokens.expires_ms - call.now_ms);
     const auto sent = w.sender.send(m);
+    call.outcomes.note(sent ? Outcome::MailSent : Outcome::MailSkipped);
     if (!sent)
         w.warn("mail '" + std::string(mail::nameOf(kind)) + "' was not taken: " + sent.error());
 }
 
 void signIn(const Writes& w, wsapi::Call& call, std::int64_t user, std::int64_t epoch, bool renew) {
+    call.outcomes.note(Outcome::AuthOk);
     w.sessions.signIn(call.session, {user, epoch, wsapi::Level::Password, false, renew},
                       call.request.user_agent, call.now_ms);
     if (auto device = w.devices.issue(call.request.cookie, user, call.now_ms))
@@ -69,9 +73,13 @@ bool matches(const Writes& w, const std::string& password, const std::optional<s
     return false;
 }
 
-AccountCheck checkAccountPassword(const Writes& w, const wsapi::Call& call, std::int64_t user,
+AccountCheck checkAccountPassword(const Writes& w, wsapi::Call& call, std::int64_t user,
                                   const std::string& password) {
     AccountCheck out;
+    const auto wrong = [&](Outcome outcome) {
+        call.outcomes.note(outcome);
+        return out;
+    };
     auto attempt =
         w.writer.reserveLoginAttempt(user, w.devices.find(call.request.cookie, user, call.now_ms),
                                      w.settings.login, call.now_ms);
@@ -80,9 +88,9 @@ AccountCheck checkAccountPassword(const Writes& w, const wsapi::Call& call, std:
             out.failure = attempt.failure();
         else
             w.hasher.verifyDummy(password);
-        return out;
+        return wrong(out.failure ? Outcome::None : Outcome::Locked);
     }
-    if (!matches(w, password, attempt->user.password_hash)) return out;
+    if (!matches(w, password, attempt->user.password_hash)) return wrong(Outcome::AuthFail);
     const auto epoch = w.writer.loginSucceeded(*attempt, {}, call.now_ms);
     if (!epoch) {
         if (epoch.failure().reason == Reason::Unavailable) out.failure = epoch.failure();

@@ -29,7 +29,7 @@ using SecretPtr = std::shared_ptr<const Secret>;
 [[nodiscard]] wsapi::Answer badAddress();
 
 /// Mails what was staged, in the language of the caller. A mail that cannot be queued is logged.
-void mailStaged(const Writes& writes, const wsapi::Call& call, mail::Kind kind,
+void mailStaged(const Writes& writes, wsapi::Call& call, mail::Kind kind,
                 const std::string& address, const accounts::StagedTokens& tokens);
 
 /// Signs the caller in by the password after something was completed, knows the device from now on.
@@ -48,7 +48,7 @@ struct AccountCheck {
     std::optional<accounts::Failure> failure;  ///< of the database alone
     std::string hash;                          ///< that was compared
 };
-[[nodiscard]] AccountCheck checkAccountPassword(const Writes& writes, const wsapi::Call& call,
+[[nodiscard]] AccountCheck checkAccountPassword(const Writes& writes, wsapi::Call& call,
                                                 std::int64_t user, const std::string& password);
 
 /// Goes on unless the provider of the address was seen within the grace period and does not answer:

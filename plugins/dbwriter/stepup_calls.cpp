@@ -12,21 +12,25 @@ using wsapi::Step;
 Step stageUnblock(const Writes& w, Call& call) {
     const auto address = accounts::Address::parse(call.text("email"));
     if (!address) return badAddress();
+    auto skipped = wsapi::success();
+    skipped.outcome = wsapi::Outcome::MailSkipped;
+    if (call.asked("skip-mail")) return skipped;
     const auto staged = w.writer.stageUnblock(*address, w.reset_limits, call.now_ms);
     if (!staged) {
         if (staged.failure().reason == accounts::Reason::Unavailable) return wsapi::databaseDown();
-        return wsapi::success();
+        return skipped;
     }
-    if (*staged) {
-        w.events.flow("stage_unblock.success");
-        mailStaged(w, call, mail::Kind::Unblock, address->spelling(), **staged);
-    }
+    if (!*staged) return skipped;
+    w.events.flow("stage_unblock.success");
+    mailStaged(w, call, mail::Kind::Unblock, address->spelling(), **staged);
     return wsapi::success();
 }
 
 Step completeUnblock(const Writes& w, Call& call) {
     const auto user = w.writer.completeUnblock(call.text("token"), call.now_ms);
     if (!user) return answerTo(user.failure());
+    if (const auto emails = w.reader.listEmails(*user)) call.proven_addresses = *emails;
+    call.outcomes.note(wsapi::Outcome::TokenOk);
     if (auto device = w.devices.issue(call.request.cookie, *user, call.now_ms))
         call.cookies.push_back(std::move(*device));
     w.events.flow("complete_unblock.success");
@@ -36,6 +40,7 @@ Step completeUnblock(const Writes& w, Call& call) {
 Step reportNotMe(const Writes& w, Call& call) {
     const auto done = w.writer.reportNotMe(call.text("token"), call.now_ms);
     if (!done) return answerTo(done.failure());
+    call.outcomes.note(wsapi::Outcome::TokenOk);
     w.events.security(wsapi::Events::Level::Warn, "NOT_ME", "An operation was disowned");
     return wsapi::success();
 }

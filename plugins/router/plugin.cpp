@@ -143,8 +143,15 @@ class Router final : public sdk::Service {
         std::array<char, 32> fresh;
         const psn_header id{sdk::abi("X-Request-Id"),
                             request.request_id.n != 0 ? request.request_id : newRequestId(fresh)};
-        const psn_forward f{sizeof(psn_forward), 0, sdk::abi(upstream), {}, &id, 1, count,
-                            stripped.data(),     0};
+        const psn_forward f{sizeof(psn_forward),
+                            PSN_FORWARD_HIDE_REPORT,
+                            sdk::abi(upstream),
+                            {},
+                            &id,
+                            1,
+                            count,
+                            stripped.data(),
+                            0};
         if (s.api().forward(s.raw(), &f) != PSN_OK)
             refuse(s, 502, "Bad Gateway: the service is not available");
     }

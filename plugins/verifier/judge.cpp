@@ -13,13 +13,21 @@ struct Judge::Job {
           verification(std::move(q.request), q.api, *options, shared->ports.now_ms()),
           done(d) {}
     void finish(ApiAnswer answer) {
+        answer.report.outcomes.add(report.outcomes);
+        answer.report.cost = report.cost;
         if (auto d = std::exchange(done, {})) d(std::move(answer));
+    }
+    /// The part that costs.
+    std::optional<std::string> advance() {
+        const wsapi::CostMeter::Lap lap(report.cost);
+        return verification.advance();
     }
     const std::shared_ptr<Shared> shared;
     const std::shared_ptr<const protocol::VerifyOptions> options;
     const protocol::Api api;
     protocol::Verification verification;
     Done done;
+    wsapi::Report report;  ///< of whoever works on it now
 };
 
 Judge::Judge(std::shared_ptr<const protocol::VerifyOptions> options, Ports ports,
@@ -63,13 +71,14 @@ bool Judge::leftWaiting(Job& job, Meeting& meeting) {
 
 void Judge::resume(const std::shared_ptr<Job>& job, DiscoveredPtr found) {
     if (!found) return job->finish(tooBusy(job->api));
+    job->report.outcomes.note(wsapi::Outcome::WkMiss);
     job->verification.provide(std::move(found));
     drive(job);
 }
 
 void Judge::drive(const std::shared_ptr<Job>& job) {
     try {
-        while (const auto domain = job->verification.advance()) {
+        while (const auto domain = job->advance()) {
             auto meeting = std::make_shared<Meeting>();
             job->shared->ports.discovery->find(*domain, [job, meeting](DiscoveredPtr found) {
                 meeting->found = std::move(found);
@@ -79,6 +88,7 @@ void Judge::drive(const std::shared_ptr<Job>& job) {
             });
             if (leftWaiting(*job, *meeting)) return;
             if (!meeting->found) return job->finish(tooBusy(job->api));
+            job->report.outcomes.note(wsapi::Outcome::WkHit);
             job->verification.provide(std::move(meeting->found));
         }
         job->finish(answerOf(job->verification.result(), job->api));

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "libs/wsapi/form.h"
+#include "libs/wsapi/providers.h"
 
 namespace persona::verifier {
 
@@ -131,7 +132,11 @@ std::variant<ApiAnswer, Question> readRequest(const ApiRequest& q) {
 }
 
 ApiAnswer answerOf(const protocol::VerifyResult& r, protocol::Api api) {
-    if (!r.ok) return failure(200, r.reason);
+    if (!r.ok) {
+        auto a = failure(200, r.reason);
+        a.report.outcomes.note(wsapi::outcomeOf(r));
+        return a;
+    }
     Json o = Json::object();
     o.add("status", "okay");
     if (!r.email.empty()) o.add("email", r.email);
@@ -144,6 +149,7 @@ ApiAnswer answerOf(const protocol::VerifyResult& r, protocol::Api api) {
     ApiAnswer a;
     a.body = o.dump();
     a.verified = true;
+    a.report.outcomes.note(wsapi::outcomeOf(r));
     return a;
 }
 
@@ -169,6 +175,7 @@ std::vector<std::pair<std::string, std::string>> headersOf(const ApiAnswer& a, b
     if (a.allow_post) out.emplace_back("Allow", "POST");
     if (a.status == 503) out.emplace_back("Retry-After", "1");
     if (https) out.emplace_back("Strict-Transport-Security", "max-age=31536000; includeSubDomains");
+    a.report.appendTo(out);
     return out;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "libs/protocol/verify.h"
+#include "libs/wsapi/outcome.h"
 
 namespace persona::verifier {
 
@@ -21,6 +22,7 @@ struct ApiAnswer {
     std::string body;
     bool allow_post = false;  ///< 405: "Allow: POST"
     bool verified = false;    ///< an assertion was found good
+    wsapi::Report report;     ///< for the router alone
 };
 
 /// What a well-formed request asks.

@@ -118,8 +118,8 @@ void Service::writeConfiguration() const {
         "public_url: " + url(),
         "extension_algorithms: [ES256, Ed25519]",
         "domain_key: {public_file: " + dir_ + "/domain.json}",
-        "secrets: {roles: " + dir_ + "/s/roles, cookie: " + dir_ + "/s/cookie, passwords: " + dir_ +
-            "/s/passwords}",
+        "secrets: {roles: " + dir_ + "/s/roles, class: " + dir_ + "/s/class, cookie: " + dir_ +
+            "/s/cookie, passwords: " + dir_ + "/s/passwords}",
         databaseLine(true),
         "disable_primary_support: true",
         "bcrypt_work_factor: 4",

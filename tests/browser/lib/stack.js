@@ -45,7 +45,7 @@ function describe({ dir, ports, names, options }) {
     public_url: names.service,
     extension_algorithms: ['ES256', 'Ed25519'],
     domain_key: { public_file: `${dir}/domain.json` },
-    secrets: { roles: `${dir}/secrets/roles`, cookie: `${dir}/secrets/cookie`, passwords: `${dir}/secrets/passwords` },
+    secrets: { roles: `${dir}/secrets/roles`, class: `${dir}/secrets/class`, cookie: `${dir}/secrets/cookie`, passwords: `${dir}/secrets/passwords` },
     database: { driver: 'sqlite', file: `${dir}/persona.db` },
     discovery_overrides: { 'provider.example': `${names.provider}|${url('example-provider')}/.well-known/browserid` },
     bcrypt_work_factor: 6,

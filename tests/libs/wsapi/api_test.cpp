@@ -14,7 +14,7 @@ class ApiTest : public ::testing::Test {
     ApiTest() { make(false); }
     void make(bool writes) {
         api_ = std::make_unique<Api>(
-            Api::Options{writes, &cookies_, &checker_, open_roles_,
+            Api::Options{writes, &cookies_, &classes_, &checker_, open_roles_,
                          [this](std::int64_t) -> Result<std::optional<std::int64_t>> {
                              ++lookups_;
                              if (database_down_) return Error{"down"};
@@ -63,6 +63,7 @@ class ApiTest : public ::testing::Test {
     }
     const KeyRing secret_{std::string(32, 'k')};
     SessionCookies cookies_{{"http://127.0.0.1:10002", secret_}};
+    ClassCookies classes_{KeyRing{std::string(32, 'c')}, false};
     CredentialChecker checker_{secret_, "dbwriter"};
     bool open_roles_ = false, database_down_ = false;
     std::optional<std::int64_t> epoch_ = 5;
@@ -184,7 +185,7 @@ TEST_F(ApiTest, InternalCallsNeedCredentialsAndNoCookie) {
 
 TEST_F(ApiTest, CountsWhatIsMissing) {
     EXPECT_TRUE(api_->missing().empty());
-    Api empty({true, &cookies_, &checker_, false, {}, [] { return kNow; }, {}});
+    Api empty({true, &cookies_, &classes_, &checker_, false, {}, [] { return kNow; }, {}});
     EXPECT_GT(empty.missing().size(), 20u);
     EXPECT_THROW(empty.on("list_emails", {}), std::logic_error);
     EXPECT_THROW(empty.on("nope", {}), std::logic_error);

@@ -47,9 +47,13 @@ typedef struct psn_response {
     psn_str body;
 } psn_response;
 
+/* psn_forward.flags. The answer's fields BID-AA-Outcome, BID-AA-Cost-Us and BID-AA-Queue-Us are for
+ * the filters: they are taken out behind the last one. */
+#define PSN_FORWARD_HIDE_REPORT 1u
+
 typedef struct psn_forward {
     uint32_t struct_size;
-    uint32_t flags;                /* 0 */
+    uint32_t flags;                /* PSN_FORWARD_* */
     psn_str upstream;              /* name under `upstreams:` in the configuration */
     psn_str target;                /* empty: the request's own target */
     const psn_header* set_headers; /* replace or add */

@@ -12,7 +12,8 @@
  *                 instances); drafts psn.heuristics/draft-1 and psn.rates/draft-1 (host). Said more
  *                 exactly, layout unchanged: a filter's reply and abort take effect when its call
  * has returned; resume() takes CONTINUE or FAIL; PSN_FILTER_BODY_BUFFER holds responses too, and
- * their head with them; a paused piece of a body waits with its filter.
+ * their head with them; a paused piece of a body waits with its filter. PSN_FORWARD_HIDE_REPORT, a
+ *                 flag that older hosts do not look at.
  */
 #pragma once
 

@@ -97,7 +97,7 @@ std::optional<std::string> ClassCookies::signedIn(std::string_view field, std::s
     // Tags are bound to the key: after a change of keys a browser begins anew.
     const bool have = read(field, old) == Found::Ours && old.key == 0;
     const std::string id = have ? std::string(old.id) : protocol::encodeBase64Url(randomOctets(12));
-    const auto own = tagOf(0, id, address);
+    const auto own = address.empty() ? std::string() : tagOf(0, id, address);
     std::string accounts = own;
     if (have && now_ms < old.known_until_ms)
         for (std::size_t at = 0; at < old.accounts.size() && accounts.size() < kMaxAccounts * kTag;

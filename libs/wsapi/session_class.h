@@ -54,6 +54,7 @@ class ClassCookies {
     [[nodiscard]] bool knows(const Class& known, std::string_view address,
                              std::int64_t now_ms) const;
 
+    /// `address` empty: the session goes on, or is older than the cookie; no address is added.
     [[nodiscard]] std::optional<std::string> signedIn(std::string_view cookie_field,
                                                       std::string_view address,
                                                       std::int64_t session_until_ms,

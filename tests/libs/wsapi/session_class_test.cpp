@@ -41,6 +41,21 @@ TEST(ClassCookies, TheSameAgainIsNotSetAgain) {
     EXPECT_TRUE(cookies.signedIn(sent(set), "a@b.org", kNow + kDay, kNow + 31 * kDay));
 }
 
+TEST(ClassCookies, ASessionThatGoesOnAddsNoAddress) {
+    const ClassCookies cookies(kOld, true);
+    const auto field = sent(cookies.signedIn("", "a@b.org", kNow + kDay, kNow));
+    EXPECT_FALSE(cookies.signedIn(field, "", kNow + kDay, kNow));
+    ClassCookies::Class c;
+    const auto longer = sent(cookies.signedIn(field, "", kNow + 9 * kDay, kNow));
+    ASSERT_EQ(cookies.read(longer, c), ClassCookies::Found::Ours);
+    EXPECT_TRUE(c.isSignedIn(kNow + 8 * kDay));
+    EXPECT_TRUE(cookies.knows(c, "a@b.org", kNow));
+    const auto fresh = sent(cookies.signedIn("", "", kNow + kDay, kNow));
+    ASSERT_EQ(cookies.read(fresh, c), ClassCookies::Found::Ours);
+    EXPECT_TRUE(c.isSignedIn(kNow));
+    EXPECT_TRUE(c.accounts.empty());
+}
+
 TEST(ClassCookies, SigningOutKeepsTheBrowserKnown) {
     const ClassCookies cookies(kOld, true);
     const auto in = sent(cookies.signedIn("", "a@b.org", kNow + kDay, kNow));

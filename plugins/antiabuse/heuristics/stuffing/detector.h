@@ -1,0 +1,48 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace persona::stuffing {
+
+/// Counts of one second, of those that no account knows.
+struct Second {
+    std::uint32_t tries = 0, failures = 0, unknown = 0;  ///< sign-ins
+    std::uint32_t stagings = 0;                          ///< sign-ups that hash a password
+};
+
+/// A mean that forgets within about a quarter of an hour, and is right from the first second on.
+class Mean {
+  public:
+    void add(double value);
+    [[nodiscard]] double value() const { return weight_ > 0 ? sum_ / weight_ : 0; }
+    [[nodiscard]] double weight() const { return weight_; }
+    /// As it was elsewhere, `weight` seconds old.
+    void restore(double value, double weight);
+
+  private:
+    double sum_ = 0, weight_ = 0;
+};
+
+/// Whether sign-ins or sign-ups are under attack (anti-abuse.md 3.5): more failures than ever, and
+/// a larger part of the tries; a flash crowd has more of everything, and the same parts. The
+/// baseline stands still while there is an alarm. One thread.
+class Detector {
+  public:
+    static constexpr std::size_t kWindow = 10;  ///< seconds that are judged
+    static constexpr double kLearning = 60;     ///< seconds before anything is judged
+    struct Alarm {
+        bool sign_in = false, sign_up = false;
+    };
+    /// Once a second.
+    [[nodiscard]] Alarm tick(const Second& last);
+
+    Mean tries, failures, unknown, stagings;
+
+  private:
+    std::array<Second, kWindow> ring_{};
+    std::size_t at_ = 0;
+};
+
+}  // namespace persona::stuffing

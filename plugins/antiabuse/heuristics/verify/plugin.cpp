@@ -1,0 +1,156 @@
+#include <persona/sdk/heuristic.hpp>
+#include <persona/sdk/rates.hpp>
+
+#include <array>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "libs/abuse/keys.h"
+
+/// The verifier's clients (anti-abuse.md 3.2, T5). Sites that verify send few bad assertions and
+/// may send very many good ones; who sends bad ones has a small budget of them. Nobody is
+/// challenged: a server cannot solve anything. What is malformed or too dear is refused by the
+/// verifier itself, with its reason, before any arithmetic (docs/decisions/0097).
+namespace persona::verify_guard {
+
+using sdk::Facts;
+using sdk::Rate;
+using sdk::Verdict;
+
+class Verify final : public sdk::Heuristic {
+  public:
+    static constexpr std::uint32_t kRoutes = 1U << PSN_ROUTE_VERIFY | 1U << PSN_ROUTE_ASSERTION;
+
+    static std::vector<psn_option> options() {
+        return {sdk::option("rate", PSN_OPT_INT, "50", "verifications a second from one network", 0,
+                            1, 1'000),
+                sdk::option("burst", PSN_OPT_INT, "500", "and at once", 0, 1, 100'000),
+                sdk::option("standing", PSN_OPT_INT, "20",
+                            "times as many for clients of whose assertions over 95 in 100 are good",
+                            0, 1, 50),
+                sdk::option("bad.burst", PSN_OPT_INT, "20",
+                            "bad assertions at once from one network", 0, 1, 10'000),
+                sdk::option("bad.interval", PSN_OPT_DURATION, "5s", "until one more", 0, 100,
+                            3'600'000),
+                sdk::option("bad.hourly", PSN_OPT_INT, "60", "bad assertions in an hour", 0, 1,
+                            100'000),
+                sdk::option("slots", PSN_OPT_INT, "65536", "of the tables", 0, 1'024, 16'777'216)};
+    }
+
+    Verify(const psn_host* h, const psn_config* c)
+        : Heuristic(h, c),
+          all_{std::max(1U, 1'000 / number("rate")), number("burst")},
+          bad_{number("bad.interval"), number("bad.burst")},
+          bad_hourly_{std::max(1U, 3'600'000 / number("bad.hourly")), number("bad.hourly")},
+          standing_(number("standing")) {}
+
+    void activate() override {
+        table_ =
+            std::make_unique<sdk::RateTable>(host.raw(), "verify.asked", number("slots"), true);
+        char text[256];
+        psn_err err{text, sizeof text, 0};
+        const psn_counter_spec spec{sizeof spec, number("slots"), 600'000, 3'600'000};
+        if (host.counters().open(host.raw(), sdk::abi("verify.results"), &spec, &results_, &err) !=
+            PSN_OK)
+            throw std::runtime_error("verify.results: " + std::string(text, err.len));
+    }
+
+    Verdict evaluate(const Facts& f) override {
+        if (f.prefixKey(0) == 0) return Verdict::abstain();
+        const auto tally = tallyOf(f);
+        const double factor = tally.inStanding() ? standing_ : 1;
+        std::optional<Verdict> refusal;
+        each(f, factor, [&](std::uint32_t rule, std::uint64_t key, const Rate& rate, bool bad) {
+            // How many may be bad is not known before: a busy site has hundreds under way.
+            const auto a = bad ? table_->peek(key, rule, rate, 1, f.nowNs())
+                               : table_->charge(key, rule, rate, 1, f.nowNs());
+            if (a.allowed != 0 || refusal) return;
+            refusal = Verdict::throttle(a.retry_after_ms, bad ? "bad_results" : "rate")
+                          .by(key)
+                          .of(rate.burst, a.spent_ms / rate.interval_ms, rate.windowMs());
+        });
+        if (refusal) return *refusal;
+        return tally.inStanding() && f.routeClass() == PSN_ROUTE_VERIFY
+                   ? Verdict::abstain().granting(PSN_GRANT_STANDING)
+                   : Verdict::abstain();
+    }
+
+    void observe(const Facts& f, const sdk::Outcome& o) override {
+        if (f.prefixKey(0) == 0) return;
+        const double factor = tallyOf(f).inStanding() ? standing_ : 1;
+        const bool bad =
+            !o.isRefused() && (o.has(PSN_OUTCOME_VERIFY_BAD) || o.has(PSN_OUTCOME_VERIFY_BADKEY));
+        each(f, factor, [&](std::uint32_t rule, std::uint64_t key, const Rate& rate, bool of_bad) {
+            if (of_bad && bad)
+                table_->charge(key, rule, rate, 1, f.nowNs());
+            else if (!of_bad && o.isRefused())
+                table_->refund(key, rule, rate, 1, f.nowNs());
+        });
+        if (!bad && !o.has(PSN_OUTCOME_VERIFY_OK)) return;
+        note(f.prefixKey(0), bad, f.nowNs());
+        // A key that nobody certifies is no accident.
+        if (o.has(PSN_OUTCOME_VERIFY_BADKEY)) note(f.prefixKey(0), bad, f.nowNs());
+    }
+
+  private:
+    enum Rule : std::uint32_t { kBad = 1, kBadHourly = 8, kAll = 16 };
+    struct Tally {
+        std::uint64_t good = 0, bad = 0;
+        [[nodiscard]] bool inStanding() const {
+            return good + bad >= 20 && good * 100 > (good + bad) * 95;
+        }
+    };
+
+    [[nodiscard]] std::uint32_t number(std::string_view option) const {
+        return static_cast<std::uint32_t>(config.num(option));
+    }
+
+    /// The wider networks count bad results alone: many sites live at one provider.
+    template <typename F>
+    void each(const Facts& f, double factor, F&& use) const {
+        if (f.routeClass() == PSN_ROUTE_VERIFY)
+            use(kAll, f.prefixKey(0), all_.times(factor), false);
+        for (std::uint32_t i = 0; i < 3; ++i) {
+            if (f.prefixKey(i) == 0) continue;
+            use(kBad + i, f.prefixKey(i), bad_.times(factor * abuse::kWider[i]), true);
+            use(kBadHourly + i, f.prefixKey(i), bad_hourly_.times(factor * abuse::kWider[i]), true);
+        }
+    }
+
+    /// Good and bad results of the last ten minutes, in the host's table.
+    void note(std::uint64_t key, bool bad, std::int64_t now_ns) const {
+        const auto name = nameOf(key, bad);
+        psn_counter_value v{};
+        host.counters().add(results_, {name.data(), name.size()}, 1, now_ns, &v);
+    }
+    [[nodiscard]] Tally tallyOf(const Facts& f) const {
+        Tally t;
+        psn_counter_value v{};
+        const auto good = nameOf(f.prefixKey(0), false), bad = nameOf(f.prefixKey(0), true);
+        if (host.counters().get(results_, {good.data(), good.size()}, f.nowNs(), &v) != PSN_OK)
+            return t;
+        t.good = v.count;
+        if (host.counters().get(results_, {bad.data(), bad.size()}, f.nowNs(), &v) == PSN_OK)
+            t.bad = v.count;
+        return t;
+    }
+    static std::array<char, 9> nameOf(std::uint64_t key, bool bad) {
+        std::array<char, 9> out{};
+        std::memcpy(out.data(), &key, sizeof key);
+        out[8] = bad ? 'b' : 'g';
+        return out;
+    }
+
+    const Rate all_, bad_, bad_hourly_;
+    const double standing_;
+    std::unique_ptr<sdk::RateTable> table_;
+    psn_counter_table* results_ = nullptr;
+};
+
+}  // namespace persona::verify_guard
+
+PSN_HEURISTIC_PLUGIN(
+    persona::verify_guard::Verify,
+    R"({"id":"verify","version":"0.1.0","vendor":"Persona","maturity":"beta","kinds":["heuristic"],"sdk":"1.0"})")

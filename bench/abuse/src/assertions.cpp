@@ -1,0 +1,89 @@
+#include "bench/abuse/src/assertions.h"
+
+#include <algorithm>
+#include <array>
+
+#include "bench/abuse/src/world.h"
+
+namespace persona::abuse {
+
+namespace {
+
+constexpr std::string_view kAlphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr std::size_t kMaxParts = 64;
+// anti-abuse.md, cost table of section 1.
+constexpr std::int64_t kRsaUs = 15, kLargeRsaUs = 4'400, kLargeDsaUs = 9'100;
+constexpr std::size_t kDigitsOf2048 = 620, kHexOf2048 = 520;
+
+}  // namespace
+
+std::string encodeBase64(std::string_view octets) {
+    std::string out;
+    std::uint32_t bits = 0;
+    int count = 0;
+    for (const char c : octets) {
+        bits = (bits << 8) | static_cast<unsigned char>(c);
+        for (count += 8; count >= 6; count -= 6) out += kAlphabet[(bits >> (count - 6)) & 63];
+    }
+    if (count > 0) out += kAlphabet[(bits << (6 - count)) & 63];
+    return out;
+}
+
+std::string decodeBase64(std::string_view text) {
+    std::string out;
+    std::uint32_t bits = 0;
+    int count = 0;
+    for (const char c : text) {
+        const auto at = kAlphabet.find(c);
+        if (at == std::string_view::npos) return {};
+        bits = (bits << 6) | static_cast<std::uint32_t>(at);
+        count += 6;
+        if (count >= 8) {
+            count -= 8;
+            out += static_cast<char>((bits >> count) & 255);
+        }
+    }
+    return out;
+}
+
+bool isPrivateHost(std::string_view host) {
+    static constexpr std::array kStarts{"10.",      "127.",    "192.168.",
+                                        "169.254.", "172.16.", "100.64."};
+    return host == "localhost" || host.ends_with(".internal") ||
+           std::any_of(kStarts.begin(), kStarts.end(),
+                       [&](const char* s) { return host.starts_with(s); });
+}
+
+Judged judgeAssertion(std::string_view body) {
+    Judged out;
+    auto text = body.substr(0, body.find("&audience"));
+    if (text.starts_with("assertion=")) text.remove_prefix(10);
+    std::size_t parts = 0;
+    bool odd_key = false;
+    std::string_view last;
+    while (!text.empty() && parts < kMaxParts) {
+        last = text.substr(0, text.find('~'));
+        text.remove_prefix(std::min(text.size(), last.size() + 1));
+        ++parts;
+        const auto a = last.find('.'), b = last.rfind('.');
+        if (a == std::string_view::npos || a == b) continue;
+        const auto payload = decodeBase64(last.substr(a + 1, b - a - 1));
+        const auto issuer = jsonValue(payload, "iss");
+        if (!issuer.empty() && issuer != "127.0.0.1" && !issuer.ends_with(".example"))
+            out.foreign_issuer = issuer;
+        const auto kind = jsonValue(payload, "algorithm");
+        out.cost_us += kRsaUs;
+        if (kind == "RS" && jsonValue(payload, "n").size() > kDigitsOf2048)
+            odd_key = true, out.cost_us += kLargeRsaUs;
+        else if (kind == "DS" && jsonValue(payload, "p").size() > kHexOf2048)
+            odd_key = true, out.cost_us += kLargeDsaUs;
+    }
+    if (odd_key)
+        out.outcome = Outcome::VerifyBadKey;
+    else if (parts == 2 && last.substr(last.rfind('.') + 1).starts_with("good"))
+        out.outcome = Outcome::VerifyOk;
+    return out;
+}
+
+}  // namespace persona::abuse

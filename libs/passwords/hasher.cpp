@@ -69,13 +69,19 @@ std::string cryptWith(const std::string& phrase, const std::string& setting) {
     return out;
 }
 
+std::uint64_t bcryptWork(int cost) {
+    return std::uint64_t{1} << cost;
+}
+
+std::uint64_t argonWork(std::uint32_t kib, std::uint32_t passes) {
+    return std::uint64_t{kib} * passes;
+}
+
 bool equal(std::string_view a, std::string_view b) {
     return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 bool verifyBcrypt(const std::string& phrase, std::string_view stored) {
-    const int cost = bcryptCost(stored);
-    if (cost < 4 || cost > 31) return false;
     // $2a$ of the original is what OpenBSD calls $2b$; libxcrypt's own $2a$ differs from both for
     // some passwords outside ASCII. The three write the same text behind the prefix.
     std::string setting(stored);
@@ -127,6 +133,10 @@ Hasher::~Hasher() {
     OPENSSL_cleanse(options_.secret.data(), options_.secret.size());
 }
 
+void Hasher::tell(std::uint64_t cost) const {
+    if (options_.on_work) options_.on_work(cost);
+}
+
 std::string Hasher::prehash(std::string_view password) const {
     std::array<unsigned char, 32> mac{};
     unsigned size = 0;
@@ -150,6 +160,9 @@ Result<std::string> Hasher::hash(std::string_view password) const {
     if (!phrase.text.empty())
         made = options_.scheme == Scheme::Argon2id ? hashArgon(phrase.text, options_)
                                                    : hashBcrypt(phrase.text, options_.bcrypt_cost);
+    tell(options_.scheme == Scheme::Argon2id
+             ? argonWork(options_.argon2_kib, options_.argon2_passes)
+             : bcryptWork(options_.bcrypt_cost));
     if (made.empty()) return Error{"passwords: hashing failed (out of memory, or no randomness)"};
     return std::string(kMarker) + made;
 }
@@ -162,13 +175,19 @@ bool Hasher::verify(std::string_view password, std::string_view stored) const {
     if (marked) stored.remove_prefix(kMarker.size());
     const Wiped phrase(marked ? prehash(password) : std::string(password));
     if (phrase.text.empty()) return false;
-    if (isBcrypt(stored)) return verifyBcrypt(phrase.text, stored);
+    if (isBcrypt(stored)) {
+        const int cost = bcryptCost(stored);
+        if (cost < 4 || cost > 31) return false;
+        tell(bcryptWork(cost));
+        return verifyBcrypt(phrase.text, stored);
+    }
     const std::string text(stored);
     const auto settings = argonSettings(text);
     // What a row could ask for is bounded, or one row could take all memory.
     if (!settings || settings->kib > kMaxArgonKib || settings->passes > 1000 ||
         settings->lanes > 64)
         return false;
+    tell(argonWork(settings->kib, settings->passes));
     return argon2id_verify(text.c_str(), phrase.text.data(), phrase.text.size()) == ARGON2_OK;
 }
 

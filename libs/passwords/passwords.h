@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,9 @@ struct Options {
     /// The deployment's secret for the pre-hash (wsapi.md Decisions, W26): at least 32 octets. Lost
     /// with it are all passwords made under it.
     std::string secret;
+    /// Told of every hash that was worked out, made or compared, with its cost: rounds of bcrypt,
+    /// kibibytes times passes of argon2id. [any]
+    std::function<void(std::uint64_t cost)> on_work;
 };
 
 /// Empty, or why it may not be a password: "is not in range" (8 to 80 UTF-16 units), "is not valid
@@ -51,6 +55,7 @@ class Hasher {
   private:
     explicit Hasher(Options options) : options_(std::move(options)) {}
     [[nodiscard]] std::string prehash(std::string_view password) const;
+    void tell(std::uint64_t cost) const;
     Options options_;
     std::string dummy_;
 };

@@ -75,6 +75,19 @@ template <typename Option, typename Make>
     return out;
 }
 
+/// Counts what calls cost in hashes and statements: for operators, and to show that an address that
+/// is known costs what an unknown one does (W6). `Host` is persona::sdk::Host.
+template <typename Host>
+void countWork(Settings& settings, const Host& host) {
+    settings.passwords.on_work = [hashes = host.counter("passwords.hashes"),
+                                  cost = host.counter("passwords.cost")](std::uint64_t work) {
+        hashes.add();
+        cost.add(static_cast<std::int64_t>(work));
+    };
+    settings.database.before_statement =
+        [statements = host.counter("database.statements")](std::string_view) { statements.add(); };
+}
+
 /// Fails the start where the configuration lacks an executor.
 template <typename Host>
 void requireExecutors(const Host& host, const Executors& names) {

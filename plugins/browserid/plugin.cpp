@@ -50,6 +50,7 @@ class Browserid final : public sdk::Service {
           }),
           compare_time_(host.timing("bcrypt.compare_time")) {
         settings_.database.read_only = true;
+        wsapi::countWork(settings_, host);
         for (const auto& e : wsapi::endpoints()) {
             if (!wsapi::servedBy(e, false)) continue;
             paths_.push_back("/wsapi/" + std::string(e.name));

@@ -27,6 +27,7 @@ class Dbwriter final : public sdk::Service {
                                                              : PSN_LOG_INFO,
                        line);
           }) {
+        wsapi::countWork(settings_, host);
         for (const auto& e : wsapi::endpoints()) {
             if (!wsapi::servedBy(e, true)) continue;
             paths_.push_back("/wsapi/" + std::string(e.name));

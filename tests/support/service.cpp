@@ -18,6 +18,7 @@
 
 #include "libs/wsapi/credentials.h"
 #include "libs/wsapi/session.h"
+#include "tests/support/child.h"
 
 namespace persona::testing {
 
@@ -99,6 +100,33 @@ std::string Service::databaseName() const {
     return "t" + std::to_string(port("router"));
 }
 
+Service::Said Service::operate(const std::string& role,
+                               const std::vector<std::string>& words) const {
+    const auto process = options_.shape == Shape::OneProcess ? "local" : role;
+    Child::Options o;
+    o.arguments = {std::string(PERSONA_BUILD_DIR) + "/bin/persona-host"};
+    o.arguments.insert(o.arguments.end(), words.begin(), words.end());
+    o.environment = {"PERSONA_CONTROL_SOCKET=" + dir_ + "/" + process + ".sock"};
+    o.stderr_file = dir_ + "/said";
+    std::filesystem::remove(o.stderr_file);
+    const auto done = Child::run(o, milliseconds(60'000));
+    return {done.code.value_or(-1), done.out, readFile(o.stderr_file)};
+}
+
+std::map<std::string, std::int64_t> Service::counters(const std::string& role) const {
+    const auto said = operate(role, {"ctl", "--json", "counters"});
+    const auto json = protocol::Json::parse(said.out);
+    const auto* metrics = json ? json->find("metrics") : nullptr;
+    EXPECT_NE(metrics, nullptr) << said.err;
+    std::map<std::string, std::int64_t> out;
+    const auto prefix = "browserid." + role + ".";
+    if (metrics != nullptr)
+        for (const auto& [name, value] : metrics->members())
+            if (name.starts_with(prefix))
+                out[name.substr(prefix.size())] = static_cast<std::int64_t>(value.number());
+    return out;
+}
+
 Response Service::callRole(const std::string& role, const std::string& call,
                            const std::string& json) const {
     const auto secret = wsapi::loadOrCreateKeyRing(dir_ + "/s/roles");
@@ -166,7 +194,8 @@ void Service::writeConfiguration() const {
         options_.executors_passwords + "\n";
     const auto head = [&](const std::string& process) {
         return "process: " + process + "\nstate_dir: " + dir_ + "/state-" + process +
-               "\nloops: 2\ndrain_timeout: 5s\n" + common(process);
+               "\nloops: 2\ndrain_timeout: 5s\nadmin: {socket: " + dir_ + "/" + process +
+               ".sock}\n" + common(process);
     };
     const auto listener = [&](const std::string& role) {
         return "  - {name: " + role + ", address: \"127.0.0.1:" + std::to_string(port(role)) +

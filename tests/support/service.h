@@ -56,6 +56,16 @@ class Service {
     [[nodiscard]] std::string log() const;  ///< of all processes
     [[nodiscard]] std::string database() const { return dir_ + "/persona.db"; }
     [[nodiscard]] std::string databaseName() const;
+    /// `persona-host` with those words, for the control socket of the process of that role: exit
+    /// code, and all that it printed.
+    struct Said {
+        int code = -1;
+        std::string out, err;
+    };
+    [[nodiscard]] Said operate(const std::string& role,
+                               const std::vector<std::string>& words) const;
+    /// Counters and gauges of a role, by the names that it gave them.
+    [[nodiscard]] std::map<std::string, std::int64_t> counters(const std::string& role) const;
     /// POST to a role by itself, with the credentials of another one.
     [[nodiscard]] Response callRole(const std::string& role, const std::string& call,
                                     const std::string& json) const;

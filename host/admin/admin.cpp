@@ -118,6 +118,13 @@ void Admin::change(const net::ExchangePtr& exchange, const std::string& path,
             "the control socket", [this, exchange](const generation::Outcome& outcome) {
                 answer(exchange, outcome.ok ? 200 : 409, "", textOf(outcome, true));
             });
+    if (path == "/replace")
+        return port_.replace([this, exchange](int pid, const std::string& error) {
+            Object o(Poco::JSON_PRESERVE_KEY_ORDER);
+            o.set("ok", error.empty());
+            error.empty() ? o.set("pid", pid) : o.set("error", error);
+            answer(exchange, error.empty() ? 200 : 409, "", text(o));
+        });
     if (path == "/loglevel") {
         const auto level = query.starts_with("level=") ? query.substr(6) : std::string();
         if (!port_.runtime.log.setLevel(level))

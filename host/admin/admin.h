@@ -7,6 +7,9 @@
 
 namespace persona::host::admin {
 
+/// Gets the pid of the process that has taken this one's place, or why none has.
+using Replaced = std::function<void(int pid, const std::string& error)>;
+
 /// What the admin side may reach. All [control] but `on_control` and `metrics`.
 struct Port {
     bridge::Runtime& runtime;
@@ -14,12 +17,13 @@ struct Port {
     module::Store& modules;
     std::function<void(std::function<void()>)> on_control;  ///< [any]
     std::function<std::string()> metrics;                   ///< [any] Prometheus text
+    std::function<void(Replaced)> replace;                  ///< [any] asks for a successor
 };
 
 /// Answers the admin listeners. The TCP one shows: GET /metrics, /generations, /__heartbeat__. The
 /// unix socket, whose file permissions say who may, also changes: POST /reload[?dry_run=1],
-/// /revert, /loglevel?level=L, beside GET /generations, /modules, /counters, /loglevel. JSON, but
-/// /metrics.
+/// /revert, /replace, /loglevel?level=L, beside GET /generations, /modules, /counters, /loglevel.
+/// JSON, but /metrics.
 class Admin final : public net::Dispatcher {
   public:
     Admin(Port port, bool may_change) : port_(std::move(port)), may_change_(may_change) {}

@@ -22,6 +22,7 @@ const char* const kCtlUsage =
     "  generations              what serves, what drains and what holds it\n"
     "  reload [--dry-run]       build a new generation of filters from the configuration\n"
     "  revert                   back to the generation before\n"
+    "  replace                  a new process takes the sockets over, the old one drains\n"
     "  modules                  every plugin image that is mapped\n"
     "  counters                 counter tables and metrics\n"
     "  loglevel [LEVEL]         show or set: trace, debug, info, warn, error\n"
@@ -175,6 +176,13 @@ void showOutcome(const Object::Ptr& o) {
     for (const auto& n : *o->getArray("notes")) std::cout << "note: " << n.toString() << "\n";
 }
 
+void showReplaced(const Object::Ptr& o) {
+    if (o->getValue<bool>("ok"))
+        std::cout << "process " << str(o, "pid") << " serves; the one before drains\n";
+    else
+        std::cerr << "not replaced: " << str(o, "error") << "\n";
+}
+
 }  // namespace
 
 int ctlMain(const std::vector<std::string>& arguments) {
@@ -201,7 +209,7 @@ int ctlMain(const std::vector<std::string>& arguments) {
     }
     const std::string command = words.empty() ? "" : words.front();
     const bool level = command == "loglevel" && words.size() == 2;
-    const bool change = command == "reload" || command == "revert" || level;
+    const bool change = command == "reload" || command == "revert" || command == "replace" || level;
     const bool known = change || command == "generations" || command == "modules" ||
                        command == "counters" || command == "loglevel";
     if (!known || words.size() > (level ? 2U : 1U) || (dry_run && command != "reload")) {
@@ -225,7 +233,9 @@ int ctlMain(const std::vector<std::string>& arguments) {
     }
     try {
         const auto o = Poco::JSON::Parser().parse(result.body).extract<Object::Ptr>();
-        if (o->has("ok"))
+        if (command == "replace" && o->has("ok"))
+            showReplaced(o);
+        else if (o->has("ok"))
             showOutcome(o);
         else if (result.status != 200)
             return complain(kRefused, str(o, "error"));

@@ -3,10 +3,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <mutex>
 
 #include "host/admin/admin.h"
 #include "host/app/lockdown.h"
@@ -25,6 +28,8 @@ namespace {
 std::string directoryOf(const std::string& path) {
     return path.substr(0, path.rfind('/'));
 }
+
+constexpr int kReplaceMs = 60'000;
 
 std::int64_t wallMs() {
     return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -226,12 +231,21 @@ class Host::Impl {
             services[l.service] = std::make_shared<admin::Admin>(
                 admin::Port{*runtime, *manager, *store,
                             [this](std::function<void()> task) { timers->post(std::move(task)); },
-                            [this] { return page(); }},
+                            [this] { return page(); },
+                            [this](admin::Replaced done) { askToReplace(std::move(done)); }},
                 may_change);
         };
         add("admin", settings.admin_address, false);
         if (!settings.admin_socket.empty())
             add("control", "unix:" + absolute(settings.admin_socket), true);
+    }
+    /// The process is replaced by the thread that owns it, which waits for signals. [any]
+    void askToReplace(admin::Replaced done) {
+        {
+            const std::lock_guard lock(replace_mutex);
+            replace_asked.push_back(std::move(done));
+        }
+        ::kill(::getpid(), SIGUSR2);
     }
     static std::string absolute(const std::string& path) {
         return std::filesystem::absolute(path).string();
@@ -242,7 +256,7 @@ class Host::Impl {
     }
     [[nodiscard]] std::string snapshotFile() const { return stateFile("tables"); }
     void saveTables() {
-        if (settings.snapshot_interval_ms == 0) return;
+        if (settings.snapshot_interval_ms == 0 || succeeded) return;
         const auto trouble = counters->save(snapshotFile(), wallMs(), net::monotonicNs());
         if (trouble.empty()) return;
         metrics.count("tables.snapshot_failed");
@@ -309,7 +323,10 @@ class Host::Impl {
     std::unique_ptr<generation::DirectoryWatch> watch;
     module::Ids role_ids;
     std::unique_ptr<generation::Manager> manager;
+    std::mutex replace_mutex;
+    std::vector<admin::Replaced> replace_asked;
     bool started = false, served = false;
+    std::atomic<bool> succeeded{false};
 };
 
 Host::Host(std::string config_file, std::string program)
@@ -352,7 +369,7 @@ std::string Host::describeEffective() const {
     return out;
 }
 
-std::string Host::start() {
+std::string Host::start(net::InheritedSockets sockets) {
     auto& i = *impl_;
     try {
         if (i.manager->wantsAccessLog())
@@ -374,7 +391,8 @@ std::string Host::start() {
     if (i.settings.statsd_enabled)
         if (auto error = i.metrics.startStatsd(i.settings.statsd_address); !error.empty())
             return error;
-    if (auto error = i.engine->start(std::move(services)); !error.empty()) return error;
+    if (auto error = i.engine->start(std::move(services), std::move(sockets)); !error.empty())
+        return error;
     i.runtime->loops_run = true;
     i.started = i.served = true;
     i.keepTables();
@@ -416,11 +434,33 @@ unsigned short Host::port(const std::string& listener) const {
     return impl_->engine ? impl_->engine->port(listener) : 0;
 }
 
+Successor Host::replace() {
+    auto& i = *impl_;
+    Successor next;
+    if (i.settings.lockdown)
+        next.error =
+            "this process is locked down and can start no other: restart it (with sockets "
+            "of the supervisor's, who waits in them is served by the next process)";
+    else {
+        // The next process starts from the counters as they are now; from then on it keeps them.
+        i.saveTables();
+        next = startSuccessor(i.program, {"run", i.file}, i.engine->sockets(), kReplaceMs);
+        i.succeeded = next.error.empty();
+    }
+    std::vector<admin::Replaced> asked;
+    {
+        const std::lock_guard lock(i.replace_mutex);
+        asked.swap(i.replace_asked);
+    }
+    for (const auto& done : asked) done(next.pid, next.error);
+    return next;
+}
+
 bool Host::drainAndStop() {
     auto& i = *impl_;
     if (!i.started) return true;
     i.started = false;
-    const bool clean = i.engine->drain();
+    const bool clean = i.engine->drain(i.succeeded);
     i.watchdog.reset();
     for (auto& [name, e] : i.runtime->executors) e->stop();
     i.engine->stop();

@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "host/app/successor.h"
 #include "host/bridge/service.h"
+#include "host/net/inherited.h"
 
 namespace persona::host::generation {
 class Manager;
@@ -28,11 +30,15 @@ class Host {
     /// Reads and checks the file, and the options of every plugin that it names. Problems, or none.
     std::vector<std::string> load();
     /// After load() without problems: activates, binds, serves. Empty, or what failed.
-    std::string start();
+    std::string start(net::InheritedSockets sockets = {});
     /// Builds a new generation of filters from the file as it is now, reads certificates again,
     /// takes over the log level. Waits for it. Empty, or what failed; then everything stays as it
     /// was. `from`: who asks, for the log.
     std::string reload(const std::string& from);
+    /// Starts this program again with our sockets and waits until it serves; from then on this
+    /// process only drains. Answers who asked for it over the control socket. Its pid, or why
+    /// everything stays as it was.
+    Successor replace();
     /// Serves what is in flight, then stops. True: nothing was cut.
     bool drainAndStop();
     [[nodiscard]] generation::Manager& generations();

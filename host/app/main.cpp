@@ -35,7 +35,7 @@ std::string ownPath() {
 sigset_t handledSignals() {
     sigset_t set;
     ::sigemptyset(&set);
-    for (const int s : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) ::sigaddset(&set, s);
+    for (const int s : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR2}) ::sigaddset(&set, s);
     return set;
 }
 
@@ -44,9 +44,8 @@ class PidFile {
   public:
     explicit PidFile(const std::string& path) : path_(path) {}
     ~PidFile() {
-        if (fd_ < 0) return;
-        ::unlink(path_.c_str());
-        ::close(fd_);
+        if (fd_ >= 0) ::unlink(path_.c_str());
+        release();
     }
     PidFile(const PidFile&) = delete;
     PidFile& operator=(const PidFile&) = delete;
@@ -65,12 +64,21 @@ class PidFile {
         return "";
     }
 
+    /// Leaves the file to another process.
+    void release() {
+        if (fd_ >= 0) ::close(fd_);
+        fd_ = -1;
+    }
+
   private:
     std::string path_;
     int fd_ = -1;
 };
 
 class Application final : public Poco::Util::ServerApplication {
+  public:
+    explicit Application(net::InheritedSockets sockets) : sockets_(std::move(sockets)) {}
+
   protected:
     int main(const ArgVec& all) override {
         ArgVec args = all;
@@ -145,7 +153,7 @@ class Application final : public Poco::Util::ServerApplication {
         return kUnavailable;
     }
 
-    static int withConfig(const std::string& command, const std::string& file) {
+    int withConfig(const std::string& command, const std::string& file) {
         Host host(file, ownPath());
         const auto problems = host.load();
         for (const auto& p : problems) std::cerr << p << "\n";
@@ -161,10 +169,10 @@ class Application final : public Poco::Util::ServerApplication {
         return serve(host);
     }
 
-    static int serve(Host& host) {
+    int serve(Host& host) {
         PidFile pid_file(host.settings().pid_file);
         std::string error = pid_file.write();
-        if (error.empty()) error = host.start();
+        if (error.empty()) error = host.start(std::move(sockets_));
         if (!error.empty()) {
             std::cerr << "persona-host: " << error << "\n";
             return kUnavailable;
@@ -172,11 +180,19 @@ class Application final : public Poco::Util::ServerApplication {
         host.log(2, "ready: process " + host.settings().process + ", " +
                         std::to_string(host.settings().engine.listeners.size()) + " listeners");
         notifySupervisor("READY=1");
+        announceReady();
         const auto signals = handledSignals();
         for (;;) {
             int signal = 0;
             if (::sigwait(&signals, &signal) != 0) continue;
-            if (signal != SIGHUP) break;
+            if (signal == SIGUSR2) {
+                if (replace(host, pid_file)) break;
+                continue;
+            }
+            if (signal != SIGHUP) {
+                notifySupervisor("STOPPING=1");
+                break;
+            }
             notifySupervisor("RELOADING=1");
             error = host.reload("SIGHUP");
             host.log(error.empty() ? 2 : 4,
@@ -184,13 +200,29 @@ class Application final : public Poco::Util::ServerApplication {
                                    : "reload refused, everything stays as it was: " + error);
             notifySupervisor("READY=1");
         }
-        notifySupervisor("STOPPING=1");
         host.log(2, "draining");
         const bool clean = host.drainAndStop();
         host.log(clean ? 2 : 3,
                  clean ? "graceful shutdown complete" : "drain_timeout passed, the rest was cut");
         return kOk;
     }
+
+    /// True: another process serves, and this one is to drain.
+    static bool replace(Host& host, PidFile& pid_file) {
+        host.log(2, "another process shall take over");
+        pid_file.release();
+        const auto next = host.replace();
+        if (next.error.empty()) {
+            notifySupervisor("MAINPID=" + std::to_string(next.pid));
+            host.log(2, "process " + std::to_string(next.pid) + " has taken over");
+            return true;
+        }
+        host.log(4, "not replaced, everything stays as it was: " + next.error);
+        if (const auto error = pid_file.write(); !error.empty()) host.log(4, error);
+        return false;
+    }
+
+    net::InheritedSockets sockets_;
 };
 
 }  // namespace
@@ -203,12 +235,7 @@ int main(int argc, char** argv) {
     ::signal(SIGPIPE, SIG_IGN);
     // Few arenas: the loops allocate little, and an arena for each thread costs resident memory.
     ::mallopt(M_ARENA_MAX, 4);
-    const auto signals = [] {
-        sigset_t set;
-        ::sigemptyset(&set);
-        for (const int s : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) ::sigaddset(&set, s);
-        return set;
-    }();
+    const auto signals = app::handledSignals();
     ::sigprocmask(SIG_BLOCK, &signals, nullptr);
     if (argc >= 2 && std::string_view(argv[1]) == "ctl") {
         const int status = persona::host::admin::ctlMain({argv + 2, argv + argc});
@@ -216,9 +243,16 @@ int main(int argc, char** argv) {
         return status;
     }
     app::installCrashHandler();
+    // While there is one thread: the environment is changed.
+    std::string error;
+    auto sockets = persona::host::net::InheritedSockets::fromEnvironment(error);
+    if (!error.empty()) {
+        std::cerr << "persona-host: " << error << "\n";
+        return app::kConfig;
+    }
     int status = 0;
     {
-        app::Application application;
+        app::Application application(std::move(sockets));
         status = application.run(argc, argv);
     }
     std::cout.flush();

@@ -1,14 +1,12 @@
 #include "host/net/engine.h"
 
-#include <sys/un.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <condition_variable>
 #include <ctime>
 
 #include "host/net/client_call.h"
 #include "host/net/listener.h"
+#include "host/net/listening.h"
 #include "host/net/resolver.h"
 #include "host/net/server_connection.h"
 #include "host/net/upstream_health.h"
@@ -154,7 +152,7 @@ class Engine::Impl {
         health->start();
     }
 
-    std::string bind(Services& services) {
+    std::string bind(Services& services, InheritedSockets& inherited) {
         for (const auto& l : settings.listeners) {
             auto shared = std::make_shared<ListenerShared>();
             shared->settings = l;
@@ -178,37 +176,29 @@ class Engine::Impl {
                 return "listener " + l.name + ": " + error;
             if (!parseSocketAddress(l.address, shared->address, error))
                 return "listener " + l.name + ": '" + l.address + "': " + error;
-            const bool local = shared->address.family() == AF_UNIX;
-            // A first socket without SO_REUSEPORT finds another process on the port; with it, the
-            // kernel would share the port between the two in silence.
-            if (!local && shared->address.port() != 0) {
-                const Fd probe = listenOn(shared->address, l.address, false, l.unix_mode, error);
-                if (!probe.valid()) return "listener " + l.name + ": " + error;
-            }
-            Fd first;
-            for (auto& loop : loops) {
-                Fd fd;
-                if (local && first.valid()) {
-                    fd = Fd(::dup(first.get()));
-                } else {
-                    fd = listenOn(shared->address, l.address, !local, l.unix_mode, error);
-                    if (!fd.valid()) return "listener " + l.name + ": " + error;
-                    if (!local) {
-                        shared->address.size = sizeof shared->address.storage;
-                        ::getsockname(fd.get(),
-                                      reinterpret_cast<sockaddr*>(&shared->address.storage),
-                                      &shared->address.size);
-                        shared->port = shared->address.port();
-                    } else {
-                        first = Fd(::dup(fd.get()));
-                    }
-                }
-                listeners.push_back(
-                    {loop.get(), std::make_unique<Listener>(*loop, shared, std::move(fd))});
-            }
+            auto sockets = inherited.take(l.name);
+            if (sockets.empty() ? !(error = openSockets(*shared, loops.size(), sockets)).empty()
+                                : !(error = adoptSockets(*shared, sockets)).empty())
+                return "listener " + l.name + ": " + error;
+            place(shared, sockets);
             shareds.push_back(shared);
         }
+        if (const auto rest = inherited.rest(); !rest.empty())
+            return "sockets were handed over for " + rest +
+                   ", and no listener has that name: FileDescriptorName= of the socket unit must "
+                   "be "
+                   "the name of a listener";
         return "";
+    }
+
+    /// Every socket is accepted from, and every loop accepts.
+    void place(const std::shared_ptr<ListenerShared>& shared, const std::vector<Fd>& sockets) {
+        for (std::size_t i = 0; i < std::max(loops.size(), sockets.size()); ++i) {
+            auto& loop = *loops[i % loops.size()];
+            listeners.push_back(
+                {&loop, std::make_unique<Listener>(loop, shared,
+                                                   duplicate(sockets[i % sockets.size()].get()))});
+        }
     }
 
     /// Runs `task` on every loop and waits. [control]
@@ -251,9 +241,9 @@ Engine::~Engine() {
     stop();
 }
 
-std::string Engine::start(Services services) {
+std::string Engine::start(Services services, InheritedSockets inherited) {
     if (auto error = impl_->prepareUpstreams(); !error.empty()) return error;
-    if (auto error = impl_->bind(services); !error.empty()) {
+    if (auto error = impl_->bind(services, inherited); !error.empty()) {
         impl_->listeners.clear();
         return error;
     }
@@ -267,10 +257,20 @@ std::string Engine::start(Services services) {
     return "";
 }
 
-bool Engine::drain() {
+std::vector<std::pair<std::string, int>> Engine::sockets() const {
+    std::vector<std::pair<std::string, int>> out;
+    for (const auto& b : impl_->listeners)
+        out.emplace_back(b.listener->shared().settings.name, b.listener->fd());
+    return out;
+}
+
+bool Engine::drain(bool succeeded) {
     if (impl_->threads.empty()) return true;
-    impl_->onEveryLoop([this](LoopImpl& loop) {
+    if (succeeded)
+        for (const auto& s : impl_->shareds) s->owns_path = false;
+    impl_->onEveryLoop([&](LoopImpl& loop) {
         loop.draining = true;
+        loop.patient = succeeded;
         for (auto& b : impl_->listeners)
             if (b.loop == &loop) b.listener->stop();
         for (auto& pool : loop.pools) pool->closeIdle();
@@ -307,9 +307,7 @@ void Engine::stop() {
     impl_->resolver.reset();
     impl_->threads.clear();
     impl_->listeners.clear();
-    for (const auto& s : impl_->shareds)
-        if (s->address.family() == AF_UNIX)
-            ::unlink(reinterpret_cast<const sockaddr_un*>(&s->address.storage)->sun_path);
+    for (const auto& s : impl_->shareds) s->removePath();
 }
 
 std::string Engine::reloadTls() {

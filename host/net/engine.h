@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "host/net/exchange.h"
+#include "host/net/inherited.h"
 #include "host/net/settings.h"
 
 namespace persona::host::net {
@@ -75,12 +76,18 @@ class Engine {
     Engine& operator=(const Engine&) = delete;
 
     /// [control] Binds every listener, then starts the loops. Empty: done. Else what failed, naming
-    /// the listener and the remedy ("address already in use: ...").
-    [[nodiscard]] std::string start(Services services);
+    /// the listener and the remedy ("address already in use: ..."). A listener whose name is among
+    /// `inherited` uses those sockets, which must have its address.
+    [[nodiscard]] std::string start(Services services, InheritedSockets inherited = {});
+    /// [control] Every listening socket with the name of its listener, for the process that
+    /// replaces this one. They stay ours.
+    [[nodiscard]] std::vector<std::pair<std::string, int>> sockets() const;
     /// [control] Stops accepting, lets requests in flight end, answers them with Connection: close,
-    /// closes idle connections; returns when all are gone or drain_timeout has passed (the rest is
-    /// cut). True: nothing was cut.
-    bool drain();
+    /// closes connections that have been idle for a quarter of a second (a request may be on its
+    /// way on the others); returns when all are gone or drain_timeout has passed (the rest is cut).
+    /// True: nothing was cut. `succeeded`: another process has the same sockets; then idle
+    /// connections end by their own timeout, and the files of unix sockets stay.
+    bool drain(bool succeeded = false);
     /// [control] Ends the loops and joins their threads.
     void stop();
     /// [control] Reads certificates and keys again. Empty, or what failed (the old ones stay).

@@ -43,8 +43,13 @@ void Listener::stop() {
     if (cancel_pause_) cancel_pause_();
     if (!paused_) loop_.reactor.remove(fd_.get(), *this);
     fd_.reset();
+    sweep();
+}
+
+void Listener::sweep() {
     // drain() may remove the connection from the vector: go backwards.
     for (std::size_t i = connections_.size(); i-- > 0;) connections_[i]->drain();
+    if (!connections_.empty()) loop_.after(milliseconds(50), [this] { sweep(); });
 }
 
 void Listener::closeAll() {

@@ -20,8 +20,10 @@ struct ListenerShared {
     bool trust_unix = false;
     std::atomic<std::uint32_t> connections{0};
     std::atomic<unsigned short> port{0};
+    bool owns_path = false;  ///< of a unix socket: the file goes with us
     std::mutex address_mutex;
     std::unordered_map<std::uint64_t, std::uint32_t> per_address;
+    void removePath() const;  ///< when it is ours
     [[nodiscard]] std::shared_ptr<TlsContext> tlsContext() {
         const std::lock_guard lock(tls_mutex);
         return tls;
@@ -47,8 +49,9 @@ class Listener final : public EventHandler {
     Listener(LoopImpl& loop, std::shared_ptr<ListenerShared> shared, Fd fd);
     ~Listener();
     [[nodiscard]] bool start();  ///< false with errno
-    void stop();                 ///< no more accepts; idle connections close
+    void stop();                 ///< no more accepts; connections end as Engine::drain says
     void closeAll();
+    [[nodiscard]] int fd() const { return fd_.get(); }
     [[nodiscard]] std::size_t size() const { return connections_.size(); }
     [[nodiscard]] ListenerShared& shared() { return *shared_; }
     void removed(ServerConnection& connection);
@@ -66,6 +69,7 @@ class Listener final : public EventHandler {
     [[nodiscard]] bool admit(std::uint64_t key);
     void discount(std::uint64_t key);
     void pauseAccepting();
+    void sweep();  ///< while draining: idle connections close
     LoopImpl& loop_;
     std::shared_ptr<ListenerShared> shared_;
     Fd fd_;

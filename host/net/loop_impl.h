@@ -60,6 +60,7 @@ class LoopImpl final : public Loop {
     std::vector<LoopImpl*> peers;  ///< the other loops
     std::unordered_set<ClientCall*> calls;
     bool draining = false;
+    bool patient = false;  ///< draining, while a successor accepts: nobody is sent away unannounced
     std::atomic<std::uint64_t> exchanges{0};
 
   private:

@@ -53,7 +53,7 @@ class ServerConnection final : public EventHandler, public Timed, private Upstre
     ~ServerConnection();
     void start();
     /// Drain: closes now when idle, else after the answer.
-    void drain();
+    void drain();  ///< see Engine::drain; again and again until it has gone
     void destroy();
     [[nodiscard]] std::int64_t loopNow() const { return loop_.reactor.now(); }
 

@@ -1,3 +1,5 @@
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -11,6 +13,8 @@ namespace persona::host::net {
 namespace {
 
 constexpr std::size_t kHighWater = 64 * 1024;
+/// A connection that was answered a moment ago is likely to send its next request.
+constexpr std::int64_t kDrainGraceNs = 250'000'000;
 
 void appendNumber(std::string& out, std::uint64_t n, int base = 10) {
     std::array<char, 24> text{};
@@ -380,7 +384,7 @@ void ServerConnection::finishExchange(bool aborted) {
     if (aborted || phase_ == Phase::Dead) return;
     parser_.reset();
     scanner_.reset();
-    if (!keep_alive_ || peer_eof_ || loop_.draining) {
+    if (!keep_alive_ || peer_eof_) {
         phase_ = Phase::Lingering;
         in_.clear();
         close_after_ = true;
@@ -394,8 +398,15 @@ void ServerConnection::finishExchange(bool aborted) {
 }
 
 void ServerConnection::drain() {
-    if (phase_ == Phase::Head && !parser_) return destroy();
-    keep_alive_ = false;
+    if (phase_ != Phase::Head || parser_) {
+        // A head that has gone has promised to stay: the next one takes that back.
+        if (!head_sent_) keep_alive_ = false;
+        return;
+    }
+    if (loop_.patient || loopNow() - waits_since_ns < kDrainGraceNs) return;
+    // Closing under a request that has arrived would lose it.
+    char octet = 0;
+    if (::recv(transport_.fd(), &octet, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) destroy();
 }
 
 void ServerConnection::destroy() {

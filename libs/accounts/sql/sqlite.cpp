@@ -114,10 +114,13 @@ Result<Done> prepareSqliteFile(const std::string& file) {
                                         std::strerror(errno) +
                                         " (does its directory exist, and may this user write?)")};
     struct stat st {};
-    const bool open_to_others = ::fstat(fd, &st) == 0 && (st.st_mode & 077) != 0;
+    const bool open_to_others = ::fstat(fd, &st) == 0 && (st.st_mode & 07) != 0;
     ::close(fd);
     if (open_to_others)
-        return Error{describe(file, "can be read by others than its owner: chmod 600 it")};
+        return Error{describe(
+            file,
+            "can be read or written by everybody: chmod 600 it (or 660, where the users of "
+            "dbwriter and browserid share a group)")};
     return Done{};
 }
 

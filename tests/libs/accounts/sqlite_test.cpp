@@ -60,7 +60,7 @@ TEST_F(SqliteStore, FilesAreForTheirOwnerAlone) {
 
 TEST_F(SqliteStore, AFileThatOthersCanReadIsRefused) {
     std::ofstream(options_.file).flush();
-    ::chmod(options_.file.c_str(), 0640);
+    ::chmod(options_.file.c_str(), 0604);
     EXPECT_TRUE(contains(openError(), "chmod 600"));
     options_.file = directory_ + "/none/persona.db";
     EXPECT_TRUE(contains(openError(), options_.file));

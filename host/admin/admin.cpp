@@ -47,20 +47,34 @@ std::string textOf(const generation::Outcome& outcome, bool revert) {
     return text(o);
 }
 
+constexpr std::uint64_t kMostBody = 64 * 1024;
+
 class Hooks final : public net::ExchangeHooks {
+  public:
+    explicit Hooks(std::function<void()> with_body = {}) : with_body_(std::move(with_body)) {}
+    void onBodyReady() override { with_body_(); }
     void onComplete(const net::Summary&) override {}
+
+  private:
+    std::function<void()> with_body_;
 };
 
 }  // namespace
 
 void Admin::dispatch(net::ExchangePtr exchange) {
-    exchange->attach(std::make_unique<Hooks>());
-    exchange->discardBody(0);
     const std::string target = exchange->request.target;
     const auto question = target.find('?');
     const auto path = target.substr(0, question);
     const auto query = question == std::string::npos ? std::string() : target.substr(question + 1);
     const auto& method = exchange->request.method;
+    if (may_change_ && method == "POST" && path == "/commands") {
+        // The exchange owns its hooks.
+        exchange->attach(std::make_unique<Hooks>(
+            [this, raw = exchange.get()] { command(raw->shared_from_this()); }));
+        return exchange->bufferBody(kMostBody);
+    }
+    exchange->attach(std::make_unique<Hooks>());
+    exchange->discardBody(0);
     if (method == "GET" || method == "HEAD") return read(exchange, path);
     if (method != "POST") return answer(exchange, 405, "", errorText("GET or POST"));
     if (!may_change_)
@@ -89,6 +103,7 @@ void Admin::read(const net::ExchangePtr& exchange, const std::string& path) cons
     if (path == "/__heartbeat__") return answer(exchange, 200, "text/plain", "ok");
     if (path == "/metrics")
         return answer(exchange, 200, "text/plain; version=0.0.4", port_.metrics());
+    if (may_change_ && path == "/commands") return answer(exchange, 200, "", commands_.list());
     const bool everywhere = path == "/generations";
     if (!everywhere &&
         !(may_change_ && (path == "/modules" || path == "/counters" || path == "/loglevel")))
@@ -134,6 +149,15 @@ void Admin::change(const net::ExchangePtr& exchange, const std::string& path,
         return answer(exchange, 200, "", "{\"level\":\"" + level + "\"}\n");
     }
     answer(exchange, 404, "", errorText("nothing here"));
+}
+
+void Admin::command(const net::ExchangePtr& exchange) {
+    const auto from = exchange->peer_uid < 0 ? std::string("unknown")
+                                             : "uid " + std::to_string(exchange->peer_uid);
+    commands_.run(std::string(exchange->body()), from,
+                  [this, exchange](unsigned status, std::string body) {
+                      answer(exchange, status, "", std::move(body));
+                  });
 }
 
 std::string Admin::generations() const {

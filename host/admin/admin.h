@@ -3,6 +3,7 @@
 #include <functional>
 #include <string>
 
+#include "host/admin/commands.h"
 #include "host/generation/manager.h"
 
 namespace persona::host::admin {
@@ -22,11 +23,12 @@ struct Port {
 
 /// Answers the admin listeners. The TCP one shows: GET /metrics, /generations, /__heartbeat__. The
 /// unix socket, whose file permissions say who may, also changes: POST /reload[?dry_run=1],
-/// /revert, /replace, /loglevel?level=L, beside GET /generations, /modules, /counters, /loglevel.
-/// JSON, but /metrics.
+/// /revert, /replace, /loglevel?level=L, /commands (what roles offer: commands.h), beside GET
+/// /generations, /modules, /counters, /loglevel, /commands. JSON, but /metrics.
 class Admin final : public net::Dispatcher {
   public:
-    Admin(Port port, bool may_change) : port_(std::move(port)), may_change_(may_change) {}
+    Admin(Port port, bool may_change)
+        : port_(std::move(port)), may_change_(may_change), commands_(port_.runtime) {}
     void dispatch(net::ExchangePtr exchange) override;
 
   private:
@@ -35,11 +37,13 @@ class Admin final : public net::Dispatcher {
     void read(const net::ExchangePtr& exchange, const std::string& path) const;
     void change(const net::ExchangePtr& exchange, const std::string& path,
                 const std::string& query);
+    void command(const net::ExchangePtr& exchange);
     [[nodiscard]] std::string generations() const;
     [[nodiscard]] std::string modules() const;
     [[nodiscard]] std::string counters() const;
     Port port_;
     const bool may_change_;
+    Commands commands_;
 };
 
 }  // namespace persona::host::admin

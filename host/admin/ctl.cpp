@@ -2,18 +2,12 @@
 
 #include <Poco/JSON/Object.h>
 #include <Poco/JSON/Parser.h>
-#include <dirent.h>
 
-#include <algorithm>
-#include <condition_variable>
-#include <cstdlib>
 #include <iomanip>
 #include <iostream>
-#include <mutex>
 #include <sstream>
 
-#include "host/config/host_config.h"
-#include "host/net/engine.h"
+#include "host/admin/control_client.h"
 
 namespace persona::host::admin {
 
@@ -26,92 +20,16 @@ const char* const kCtlUsage =
     "  modules                  every plugin image that is mapped\n"
     "  counters                 counter tables and metrics\n"
     "  loglevel [LEVEL]         show or set: trace, debug, info, warn, error\n"
-    "The socket is admin.socket of the configuration; without --socket or --config it is taken "
-    "from\n"
-    "PERSONA_CONTROL_SOCKET, or is the only *.sock in var/run.\n";
+    "  help                     what the roles of the process offer beside these\n"
+    "  WORDS...                 one of those, as in: persona-host ctl accounts find ADDRESS\n"
+    "The socket is admin.socket of the configuration; without --socket or --config it is "
+    "PERSONA_CONTROL_SOCKET,\nor a *.sock in var/run: the only one, or the one whose process has "
+    "the "
+    "command.\n"
+    "Without the word ctl, WORDS go to the roles alone.\n"
+    "Exit status: 0 done, 1 refused, 64 wrong usage, 69 not reached, 78 no socket.\n";
 
 namespace {
-
-enum Exit { kDone = 0, kRefused = 1, kUsage = 64, kNotReached = 69, kNoSocket = 78 };
-
-int complain(Exit code, const std::string& why) {
-    std::cerr << "persona-host ctl: " << why << "\n";
-    return code;
-}
-
-/// Empty and `why`, or the path.
-std::string findSocket(const std::string& config, std::string& why) {
-    if (!config.empty()) {
-        auto document = config::Document::load(config);
-        const auto c = config::readHostConfig(document, "");
-        if (!c.admin_socket.empty()) return c.admin_socket;
-        why = document.problems().empty() ? config + " sets no admin.socket"
-                                          : document.problems().front();
-        return "";
-    }
-    if (const char* set = std::getenv("PERSONA_CONTROL_SOCKET"); set != nullptr) return set;
-    std::vector<std::string> found;
-    if (DIR* dir = ::opendir("var/run"); dir != nullptr) {
-        while (const dirent* e = ::readdir(dir))
-            if (std::string_view(e->d_name).ends_with(".sock"))
-                found.push_back(std::string("var/run/") + e->d_name);
-        ::closedir(dir);
-    }
-    if (found.size() == 1) return found.front();
-    why = found.empty() ? "no control socket in var/run: say which with --socket or --config"
-                        : "several control sockets in var/run: say which with --socket";
-    std::sort(found.begin(), found.end());
-    for (const auto& f : found) why += "\n  " + f;
-    return "";
-}
-
-net::ClientResult ask(const std::string& socket, const std::string& method,
-                      const std::string& target) {
-    class Quiet final : public net::EngineObserver {
-        void count(std::string_view) override {}
-        void log(int, std::string_view) override {}
-    } quiet;
-    net::EngineSettings settings;
-    settings.loops = 1;
-    net::UpstreamSettings upstream;
-    upstream.name = "control";
-    upstream.addresses = {"unix:" + (socket.starts_with("/") ? socket : [&] {
-                              char* cwd = ::realpath(".", nullptr);
-                              const std::string absolute = std::string(cwd) + "/" + socket;
-                              ::free(cwd);
-                              return absolute;
-                          }())};
-    settings.upstreams.push_back(upstream);
-    net::Engine engine(settings, quiet);
-    net::ClientResult result;
-    if (const auto error = engine.start({}); !error.empty()) {
-        result.error = net::ClientError::Unreachable;
-        result.detail = error;
-        return result;
-    }
-    net::ClientRequest request;
-    request.upstream = engine.upstream("control");
-    request.method = method;
-    request.target = target;
-    request.fields.add("Host", "control");
-    request.max_body = 16 << 20;
-    request.deadline = net::milliseconds(60'000);
-    std::mutex mutex;
-    std::condition_variable ready;
-    bool done = false;
-    engine.send(request, [&](net::ClientResult r) {
-        const std::lock_guard lock(mutex);
-        result = std::move(r);
-        done = true;
-        ready.notify_one();
-    });
-    {
-        std::unique_lock lock(mutex);
-        ready.wait(lock, [&] { return done; });
-    }
-    engine.stop();
-    return result;
-}
 
 using Poco::JSON::Object;
 
@@ -183,51 +101,62 @@ void showReplaced(const Object::Ptr& o) {
         std::cerr << "not replaced: " << str(o, "error") << "\n";
 }
 
-}  // namespace
-
-int ctlMain(const std::vector<std::string>& arguments) {
-    std::string socket, config, why;
-    bool json = false, dry_run = false;
+struct Asked {
+    std::string socket, config;
+    bool help = false, json = false, dry_run = false;
     std::vector<std::string> words;
+};
+
+bool isBuiltIn(const std::string& command) {
+    for (const auto* name :
+         {"generations", "reload", "revert", "replace", "modules", "counters", "loglevel"})
+        if (command == name) return true;
+    return false;
+}
+
+/// kDone, or the exit code after a complaint. After the first word of a role's command options are
+/// for that.
+int parse(const std::vector<std::string>& arguments, Asked& out) {
+    bool role = false;
     for (std::size_t i = 0; i < arguments.size(); ++i) {
         const auto& a = arguments[i];
         if (a == "--socket" || a == "--config") {
             if (++i == arguments.size()) return complain(kUsage, a + " needs a value");
-            (a == "--socket" ? socket : config) = arguments[i];
-        } else if (a == "--help" || a == "-h") {
-            std::cout << kCtlUsage;
-            return kDone;
+            (a == "--socket" ? out.socket : out.config) = arguments[i];
         } else if (a == "--json") {
-            json = true;
-        } else if (a == "--dry-run") {
-            dry_run = true;
-        } else if (a.starts_with("-")) {
+            out.json = true;
+        } else if ((a == "--help" || a == "-h") && !role) {
+            out.help = true;
+        } else if (a == "--dry-run" && !role) {
+            out.dry_run = true;
+        } else if (a.starts_with("-") && !role) {
             return complain(kUsage, "unknown option " + a + "\n" + kCtlUsage);
         } else {
-            words.push_back(a);
+            out.words.push_back(a);
+            role = !isBuiltIn(out.words.front());
         }
     }
-    const std::string command = words.empty() ? "" : words.front();
-    const bool level = command == "loglevel" && words.size() == 2;
-    const bool change = command == "reload" || command == "revert" || command == "replace" || level;
-    const bool known = change || command == "generations" || command == "modules" ||
-                       command == "counters" || command == "loglevel";
-    if (!known || words.size() > (level ? 2U : 1U) || (dry_run && command != "reload")) {
+    return kDone;
+}
+
+int builtIn(const Asked& q, const std::string& socket) {
+    const auto& command = q.words.front();
+    const bool level = command == "loglevel" && q.words.size() == 2;
+    if (q.words.size() > (level ? 2U : 1U) || (q.dry_run && command != "reload")) {
         std::cerr << kCtlUsage;
         return kUsage;
     }
-    if (socket.empty()) socket = findSocket(config, why);
-    if (socket.empty()) return complain(kNoSocket, why);
-    const auto result = ask(socket, change ? "POST" : "GET",
-                            "/" + command +
-                                (dry_run ? "?dry_run=1"
-                                 : level ? "?level=" + words[1]
-                                         : ""));
+    const bool change = command == "reload" || command == "revert" || command == "replace" || level;
+    const auto result = askSocket(socket, change ? "POST" : "GET",
+                                  "/" + command +
+                                      (q.dry_run ? "?dry_run=1"
+                                       : level   ? "?level=" + q.words[1]
+                                                 : ""));
     if (result.status == 0)
         return complain(kNotReached,
                         socket + ": " + result.detail +
                             "; does the process run, and may this user use the socket?");
-    if (json) {
+    if (q.json) {
         std::cout << result.body;
         return result.status == 200 ? kDone : kRefused;
     }
@@ -251,6 +180,31 @@ int ctlMain(const std::vector<std::string>& arguments) {
         return complain(kNotReached, socket + " gave an answer that is none: " + e.displayText());
     }
     return result.status == 200 ? kDone : kRefused;
+}
+
+}  // namespace
+
+int ctlMain(const std::vector<std::string>& arguments) {
+    Asked q;
+    if (const int wrong = parse(arguments, q); wrong != kDone) return wrong;
+    if (q.help) {
+        std::cout << kCtlUsage;
+        return kDone;
+    }
+    if (q.words.empty()) {
+        std::cerr << kCtlUsage;
+        return kUsage;
+    }
+    std::string why;
+    const auto sockets =
+        q.socket.empty() ? findSockets(q.config, why) : std::vector<std::string>{q.socket};
+    if (sockets.empty()) return complain(kNoSocket, why);
+    if (q.words.front() == "help") return listCommands(sockets);
+    if (!isBuiltIn(q.words.front())) return roleCommand(sockets, q.words, q.json);
+    if (sockets.size() == 1) return builtIn(q, sockets.front());
+    why = "several control sockets in var/run: say which with --socket";
+    for (const auto& s : sockets) why += "\n  " + s;
+    return complain(kNoSocket, why);
 }
 
 }  // namespace persona::host::admin

@@ -5,10 +5,24 @@
 
 namespace persona::host::admin {
 
-/// `persona-host ctl ...`: asks a running process through its control socket. Exit codes: 0 done, 1
-/// refused by the process (the reason is printed), 64 wrong usage, 69 not reached, 78 no socket in
-/// the configuration.
+/// Exit codes of ctl (sysexits.h).
+enum Exit {
+    kDone = 0,
+    kRefused = 1,      ///< by the process; the reason is printed
+    kUsage = 64,       ///< wrong usage, or no such command
+    kNotReached = 69,  ///< the process, or what it works with
+    kNoSocket = 78     ///< none in the configuration
+};
+
+/// `persona-host ctl ...`: asks a running process through its control socket.
 int ctlMain(const std::vector<std::string>& arguments);
 extern const char* const kCtlUsage;
+
+/// A command that no part of the host knows: the role that offers it answers (psn.admin/1). Among
+/// several sockets the one whose process has it is asked.
+int roleCommand(const std::vector<std::string>& sockets, const std::vector<std::string>& words,
+                bool json);
+/// Prints what the roles behind those sockets offer.
+int listCommands(const std::vector<std::string>& sockets);
 
 }  // namespace persona::host::admin

@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <iostream>
@@ -24,6 +25,9 @@ constexpr const char* kUsageText =
     "masked\n"
     "persona-host healthcheck URL     exit status 0 when GET URL answers 200 within 5 s\n"
     "persona-host ctl ...             asks a running process; see persona-host ctl --help\n"
+    "persona-host WORDS...            a command of a role, such as: accounts find ADDRESS; "
+    "persona-host "
+    "ctl help lists them\n"
     "persona-host version\n";
 
 std::string ownPath() {
@@ -37,6 +41,24 @@ sigset_t handledSignals() {
     ::sigemptyset(&set);
     for (const int s : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR2}) ::sigaddset(&set, s);
     return set;
+}
+
+const std::vector<std::string>& ownCommands() {
+    static const std::vector<std::string> kCommands{"run",         "check-config", "print-config",
+                                                    "healthcheck", "version",      "help"};
+    return kCommands;
+}
+
+/// Words that name neither a command of the host nor a file: a role of a running process may know
+/// them (psn.admin/1).
+bool isRoleCommand(int argc, char** argv) {
+    const std::string first = argc >= 2 ? argv[1] : "";
+    if (first.empty() ||
+        first.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos ||
+        first.front() == '-' || ::access(first.c_str(), F_OK) == 0)
+        return false;
+    const auto& own = ownCommands();
+    return std::find(own.begin(), own.end(), first) == own.end();
 }
 
 /// A pid file that is locked as long as the process lives.
@@ -84,11 +106,9 @@ class Application final : public Poco::Util::ServerApplication {
         ArgVec args = all;
         std::string command = "run";
         if (!args.empty()) {
-            static const std::vector<std::string> kCommands{
-                "run", "check-config", "print-config", "healthcheck", "version", "help"};
             if (args.front() == "-h" || args.front() == "--help") args.front() = "help";
             if (args.front() == "--version") args.front() = "version";
-            for (const auto& c : kCommands)
+            for (const auto& c : ownCommands())
                 if (args.front() == c) {
                     command = c;
                     args.erase(args.begin());
@@ -237,8 +257,9 @@ int main(int argc, char** argv) {
     ::mallopt(M_ARENA_MAX, 4);
     const auto signals = app::handledSignals();
     ::sigprocmask(SIG_BLOCK, &signals, nullptr);
-    if (argc >= 2 && std::string_view(argv[1]) == "ctl") {
-        const int status = persona::host::admin::ctlMain({argv + 2, argv + argc});
+    const bool ctl = argc >= 2 && std::string_view(argv[1]) == "ctl";
+    if (ctl || app::isRoleCommand(argc, argv)) {
+        const int status = persona::host::admin::ctlMain({argv + (ctl ? 2 : 1), argv + argc});
         std::cout.flush();
         return status;
     }

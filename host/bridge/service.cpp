@@ -102,6 +102,7 @@ std::string Service::create(std::shared_ptr<const module::Image> image,
             runtime_.executor(toView(routes_[i].executor)) == nullptr)
             return what + ": route " + toString(routes_[i].name) + " wants executor '" +
                    toString(routes_[i].executor) + "': add it under executors";
+    if (auto wrong = readCommands(); !wrong.empty()) return what + ": " + wrong;
     return "";
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "host/bridge/command.h"
 #include "host/bridge/runtime.h"
 
 namespace persona::host::bridge {
@@ -43,10 +44,15 @@ class Service final : public net::Dispatcher {
     [[nodiscard]] const config::ServiceSettings& settings() const { return settings_; }
     [[nodiscard]] psn_rc handle(std::uint32_t route_id, psn_stream* stream) const;
     [[nodiscard]] const module::Image& image() const { return *image_; }
+    /// What operators can ask it for (psn.admin/1).
+    [[nodiscard]] const std::vector<CommandInfo>& commands() const { return commands_; }
+    /// [executor] Runs commands()[index].
+    [[nodiscard]] CommandAnswer run(std::size_t index, const CommandRequest& request) const;
 
   private:
     static bool isHeartbeat(const net::Exchange& exchange, bool& deep);
     void heartbeat(const net::ExchangePtr& exchange, bool deep);
+    std::string readCommands();
     Runtime& runtime_;
     config::ServiceSettings settings_;
     std::unique_ptr<PluginContext> context_;
@@ -56,6 +62,8 @@ class Service final : public net::Dispatcher {
     psn_instance* instance_ = nullptr;
     const psn_route* routes_ = nullptr;
     std::uint32_t route_count_ = 0;
+    const psn_admin_plugin* admin_ = nullptr;
+    std::vector<CommandInfo> commands_;
     bool active_ = false;
     psn_metric *response_time_ = nullptr, *responses_[600] = {};
     const PluginTag* tag_ = nullptr;

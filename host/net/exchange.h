@@ -79,6 +79,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     std::string scheme = "http";
     std::string client_address;  ///< after trusted proxies; "unix" for a local socket
     std::string peer_address;
+    std::int64_t peer_uid = -1;    ///< user of the process at a local socket; -1: not known
     std::int64_t received_ns = 0;  ///< monotonic
     std::uint64_t body_max = 0;    ///< of a body that forward() streams; 0: the listener's bound
     std::string_view listener;

@@ -132,6 +132,7 @@ class ServerConnection final : public EventHandler, public Timed, private Upstre
     Listener& listener_;
     Transport transport_;
     std::string peer_;
+    const std::int64_t peer_uid_;
     Phase phase_ = Phase::Handshake;
     Wait wait_ = Wait::None;
     std::optional<MessageParser<true>> parser_;

@@ -135,6 +135,7 @@ void ServerConnection::beginExchange(std::string&& target) {
     e.received_ns = loop_.reactor.now();
     e.listener = listener_.shared().settings.name;
     e.peer_address = peer_;
+    e.peer_uid = peer_uid_;
     if (transport_.isTls()) e.scheme = "https";
     resolveClient();
     loop_.exchanges.fetch_add(1, std::memory_order_relaxed);

@@ -1,4 +1,5 @@
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 
@@ -15,11 +16,23 @@ constexpr std::int64_t kMs = 1'000'000;
 /// Framing that a chunked body may carry: enough for chunks of one octet, not for essays in
 /// extensions and trailers.
 constexpr std::uint64_t kOverhead = 64 * 1024, kOverheadPerOctet = 8;
+
+/// User of the process at the other end of a local socket, as it was when it connected.
+std::int64_t userAt(int fd, const std::string& peer) {
+    ucred who{};
+    socklen_t size = sizeof who;
+    if (peer != "unix" || ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return -1;
+    return who.uid;
+}
 }  // namespace
 
 ServerConnection::ServerConnection(LoopImpl& loop, Listener& listener, Fd fd,
                                    const SocketAddress& peer)
-    : loop_(loop), listener_(listener), transport_(std::move(fd)), peer_(peer.host()) {}
+    : loop_(loop),
+      listener_(listener),
+      transport_(std::move(fd)),
+      peer_(peer.host()),
+      peer_uid_(userAt(transport_.fd(), peer_)) {}
 
 ServerConnection::~ServerConnection() = default;
 

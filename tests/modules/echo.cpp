@@ -31,9 +31,25 @@ class Echo final : public persona::sdk::Service {
         route("", "/", "any", prefix, [](const persona::sdk::Stream& s) {
             s.respond(200, {{"Content-Type", "text/plain"}, {"X-Request", requestId(s)}}, "echo");
         });
+        addCommands();
     }
 
   private:
+    void addCommands() {
+        using persona::sdk::CommandCall;
+        using persona::sdk::Refusal;
+        command({"greet", "", "says hello", 0, 0, false,
+                 [](const CommandCall& c) { c.say("hello " + c.from() + "\n"); }});
+        command({"greet guest", "NAME [TITLE]", "says hello to a guest", 1, 2, true,
+                 [](const CommandCall& c) {
+                     if (c.argument(0) == "nobody")
+                         throw Refusal("nobody is no guest", PSN_INVALID);
+                     if (c.argument(0) == "absent") throw Refusal("is out", PSN_UNREACHABLE);
+                     if (c.argument(0) == "rude") throw std::runtime_error("will not be greeted");
+                     c.say(c.json() ? "[\"" + c.argument(0) + "\"]\n"
+                                    : "hello " + c.argument(1) + c.argument(0) + "\n");
+                 }});
+    }
     static std::string requestId(const persona::sdk::Stream& s) {
         const auto id = persona::sdk::view(s.request().request_id);
         return id.empty() ? "-" : std::string(id);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include <persona/abi/config.h>
+#include <persona/abi/ext/admin.h>
 #include <persona/abi/ext/clock.h>
 #include <persona/abi/ext/counters.h>
 #include <persona/abi/ext/draft/heuristic.h>
@@ -200,6 +201,28 @@ AT(psn_rates_api, peek, 24);
 AT(psn_rates_api, charge, 32);
 AT(psn_rates_api, forget, 40);
 AT(psn_rates_api, refund, 48);
+SIZE(psn_admin_command, 64);
+AT(psn_admin_command, name, 0);
+AT(psn_admin_command, arguments, 16);
+AT(psn_admin_command, help, 32);
+AT(psn_admin_command, min_arguments, 48);
+AT(psn_admin_command, max_arguments, 52);
+AT(psn_admin_command, flags, 56);
+AT(psn_admin_command, reserved, 60);
+SIZE(psn_admin_call, 56);
+AT(psn_admin_call, struct_size, 0);
+AT(psn_admin_call, command, 4);
+AT(psn_admin_call, arguments, 8);
+AT(psn_admin_call, argument_count, 16);
+AT(psn_admin_call, json, 20);
+AT(psn_admin_call, from, 24);
+AT(psn_admin_call, out, 40);
+AT(psn_admin_call, write, 48);
+SIZE(psn_admin_plugin, 24);
+AT(psn_admin_plugin, struct_size, 0);
+AT(psn_admin_plugin, reserved, 4);
+AT(psn_admin_plugin, commands, 8);
+AT(psn_admin_plugin, run, 16);
 SIZE(psn_self_check_plugin, 16);
 AT(psn_self_check_plugin, struct_size, 0);
 AT(psn_self_check_plugin, reserved, 4);

@@ -1,5 +1,7 @@
 #include "host/admin/ctl.h"
 
+#include "host/admin/control_client.h"
+
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
@@ -95,6 +97,50 @@ TEST_F(Ctl, SaysWhatIsWrong) {
     std::ofstream(t.dir + "/plain.yaml") << "process: x\n";
     EXPECT_EQ(ctl({"--config", t.dir + "/plain.yaml", "generations"}).code, 78);
     EXPECT_EQ(ctl({"--config", t.dir + "/host.yaml", "generations"}).code, 0);
+}
+
+TEST_F(Ctl, RolesAnswerCommandsOfTheirOwn) {
+    const auto help = run({"help"});
+    EXPECT_EQ(help.code, 0) << help.err;
+    EXPECT_THAT(help.out, HasSubstr("greet guest NAME [TITLE]\n      says hello to a guest"));
+    EXPECT_EQ(run({"greet"}).out, "hello uid " + std::to_string(::getuid()) + "\n");
+    EXPECT_EQ(run({"greet", "guest", "Ann"}).out, "hello Ann\n");
+    EXPECT_EQ(run({"greet", "guest", "Ann", "Dr "}).out, "hello Dr Ann\n");
+    EXPECT_EQ(run({"--json", "greet", "guest", "Ann"}).out, "[\"Ann\"]\n");
+    EXPECT_EQ(run({"greet", "guest", "--odd"}).out, "hello --odd\n") << "options are the role's";
+    const auto expectRefusal = [&](std::vector<std::string> words, int code, const char* why) {
+        const auto said = run(std::move(words));
+        EXPECT_EQ(said.code, code);
+        EXPECT_THAT(said.err, HasSubstr(why));
+        EXPECT_EQ(said.out, "");
+    };
+    expectRefusal({"greet", "guest"}, 64, "expected: greet guest NAME [TITLE]");
+    expectRefusal({"greet", "stranger"}, 64, "expected: greet");
+    expectRefusal({"dance"}, 64, "no command 'dance'");
+    expectRefusal({"greet", "guest", "nobody"}, 64, "nobody is no guest");
+    expectRefusal({"greet", "guest", "absent"}, 69, "is out");
+    expectRefusal({"greet", "guest", "rude"}, 1, "will not be greeted");
+    EXPECT_TRUE(t.logHas("operator (uid " + std::to_string(::getuid()) +
+                         ") ran 'greet guest' of echo: refused"));
+    EXPECT_EQ(t.log().find("rude"), std::string::npos) << "arguments may be private";
+}
+
+TEST_F(Ctl, OnlyTheSocketTakesCommands) {
+    const auto overTcp = [&](const std::string& request, const std::string& body) {
+        net::testing::RawClient client(t.host->port("admin"));
+        client.send(request + " HTTP/1.1\r\nHost: t\r\nContent-Length: " +
+                    std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n" + body);
+        return HostUnderTest::parse(client.readAll()).status;
+    };
+    EXPECT_EQ(overTcp("GET /commands", ""), 404);
+    EXPECT_EQ(overTcp("POST /commands", R"({"words":["greet"]})"), 403);
+    const auto raw = [&](const std::string& body) {
+        return admin::askSocket(t.dir + "/ctl.sock", "POST", "/commands", body).status;
+    };
+    EXPECT_EQ(raw(R"({"words":["greet"]})"), 200U);
+    for (const auto* broken : {"x", "{}", R"({"words":[]})", R"({"words":"greet"})", R"([])"})
+        EXPECT_EQ(raw(broken), 400U) << broken;
+    EXPECT_EQ(raw(R"({"words":["greet",")" + std::string(70'000, 'x') + "\"]}"), 413U);
 }
 
 TEST_F(Ctl, TheSocketIsForItsOwnerAndTheTcpListenerOnlyShows) {

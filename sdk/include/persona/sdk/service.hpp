@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "command.hpp"
 #include "guard.hpp"
 #include "stream.hpp"
 
@@ -52,6 +53,8 @@ class Service {
                            abi(o.executor)});
         handlers_.push_back(std::move(handler));
     }
+    /// What operators can ask this role for; in the constructor.
+    void command(Command c) { commands_.add(std::move(c)); }
 
   private:
     template <typename T>
@@ -59,6 +62,7 @@ class Service {
     const psn_stream_api* stream_api_;
     std::vector<psn_route> routes_;
     std::vector<Handler> handlers_;
+    CommandTable commands_;
 };
 
 /// Trampolines of a Service class T with `static std::vector<psn_option> options()`. Nothing thrown
@@ -90,6 +94,21 @@ struct ServiceFactory : InstanceFactory<T> {
         setError(err, why);
         return PSN_FAIL;
     }
+    static const void* extension(psn_instance* i, psn_str id) noexcept {
+        static const psn_admin_plugin kAdmin{
+            sizeof(psn_admin_plugin), 0,
+            [](psn_instance* own, std::uint32_t* count) noexcept -> const psn_admin_command* {
+                const auto& rows = static_cast<Service&>(self(own)).commands_.rows();
+                *count = static_cast<std::uint32_t>(rows.size());
+                return rows.data();
+            },
+            [](psn_instance* own, const psn_admin_call* call, psn_err* err) noexcept -> psn_rc {
+                return static_cast<Service&>(self(own)).commands_.run(*call, err);
+            }};
+        const bool offered =
+            view(id) == PSN_ADMIN_ID && !static_cast<Service&>(self(i)).commands_.empty();
+        return offered ? &kAdmin : nullptr;
+    }
     static const void* get(psn_str id) noexcept {
         if (view(id) != PSN_HTTP_SERVICE_ID) return nullptr;
         static const std::vector<psn_option> kOptions = T::options();
@@ -103,7 +122,7 @@ struct ServiceFactory : InstanceFactory<T> {
                                                        routes,
                                                        handle,
                                                        health,
-                                                       nullptr};
+                                                       extension};
         return &kFactory;
     }
 };

@@ -49,6 +49,9 @@ const std::vector<OptionRow>& commonOptions() {
         {"database.password", Text, "", "MySQL, MariaDB: password", 0, 0, "", false, true},
         {"database.connections", Integer, "4", "connections kept", 1, 256},
         {"database.max_query_time", Duration, "5s", "longest time of one operation", 100, 60'000},
+        {"database.migrate", Flag, "true",
+         "dbwriter brings an older schema up to date by itself; false: persona-host db migrate "
+         "does"},
         {"passwords.scheme", Choice, "bcrypt", "of new password hashes", 0, 0, "bcrypt|argon2id"},
         {"bcrypt_work_factor", Integer, "12", "2^n rounds; old hashes follow at sign-in", 4, 20},
         {"passwords.argon2_memory", Size, "19MiB", "of one hash", 8'192, 1'073'741'824},

@@ -29,6 +29,7 @@ Settings readSettings(const Config& c) {
     d.user = c.str("database.user");
     d.password = c.str("database.password");
     d.connections = static_cast<int>(c.num("database.connections"));
+    d.migrate = c.flag("database.migrate");
     d.deadline = std::chrono::milliseconds(c.num("database.max_query_time"));
     auto& p = s.passwords;
     p.scheme = c.str("passwords.scheme") == "argon2id" ? passwords::Scheme::Argon2id

@@ -166,7 +166,8 @@ void requireUsableSchema(Connection& connection) {
     throw SqlError(SqlError::Kind::Fatal,
                    "its schema is at version " + std::to_string(status.version) +
                        ", this program needs " + std::to_string(knownSchemaVersion()) +
-                       ": start dbwriter, or migrate it by hand");
+                       ": persona-host db migrate (dbwriter does so by itself when it starts, "
+                       "unless database.migrate is false)");
 }
 
 void migrate(Connection& connection, const std::string& holder, std::int64_t now_ms) {

@@ -76,6 +76,12 @@ std::unique_ptr<Connection> connect(const SqliteSettings& settings, bool read_on
     return connection;
 }
 
+/// Opening would create a file that is not there.
+void requireFile(const std::string& file) {
+    if (::access(file.c_str(), F_OK) != 0)
+        throw SqlError(SqlError::Kind::Fatal, "is not there (dbwriter makes it)");
+}
+
 Millis wallClockMs() {
     return std::chrono::duration_cast<std::chrono::milliseconds>(
                std::chrono::system_clock::now().time_since_epoch())
@@ -146,9 +152,7 @@ std::unique_ptr<Connection> SqliteReader::acquire() {
     ++open_;
     lock.unlock();
     try {
-        // Opening would create a file that is not there.
-        if (::access(settings_.file.c_str(), F_OK) != 0)
-            throw SqlError(SqlError::Kind::Fatal, "is not there (dbwriter makes it)");
+        requireFile(settings_.file);
         auto connection = connect(settings_, true);
         requireUsableSchema(*connection);
         return connection;
@@ -191,6 +195,25 @@ std::optional<Failure> SqliteReader::run(Body body) {
     }
 }
 
+// --- maintenance
+
+Result<std::unique_ptr<Database>> SqliteDirect::open(SqliteSettings settings, bool read_only) {
+    if (settings.file.empty()) return Error{"database: the driver sqlite needs a file"};
+    return std::unique_ptr<Database>(new SqliteDirect(std::move(settings), read_only));
+}
+
+std::optional<Failure> SqliteDirect::run(Body body) {
+    try {
+        requireFile(settings_.file);
+        (void)body(*connect(settings_, read_only_));
+        return std::nullopt;
+    } catch (const Poco::Exception& error) {
+        return unavailable(describe(settings_.file, error.displayText()));
+    } catch (const std::exception& error) {
+        return unavailable(describe(settings_.file, error.what()));
+    }
+}
+
 // --- writing
 
 struct SqliteWriter::Task {
@@ -225,7 +248,10 @@ Result<std::unique_ptr<Database>> SqliteWriter::open(SqliteSettings settings) {
         // Several processes may do this at once: BEGIN IMMEDIATE makes them queue.
         if (writer->settings_.migrate && schemaStatus(*writer->connection_).pending())
             migrate(*writer->connection_, "", wallClockMs());
-        requireUsableSchema(*writer->connection_);
+        // Left to the operator: until it is done nothing is written.
+        writer->schema_ready_ = schemaStatus(*writer->connection_).usable();
+        if (!writer->schema_ready_ && writer->settings_.migrate)
+            requireUsableSchema(*writer->connection_);
         writer->thread_ = std::thread([raw = writer.get()] { raw->work(); });
         return std::unique_ptr<Database>(std::move(writer));
     } catch (const Poco::Exception& error) {
@@ -274,8 +300,23 @@ void SqliteWriter::work() {
             }
         }
         std::erase_if(batch, [](const auto& task) { return !task->start(); });
-        if (!batch.empty()) runBatch(batch);
+        if (const auto why = schemaTrouble(); !why.empty())
+            for (const auto& task : batch)
+                task->failure = unavailable(describe(settings_.file, why));
+        else if (!batch.empty())
+            runBatch(batch);
         for (const auto& task : batch) task->finish();
+    }
+}
+
+std::string SqliteWriter::schemaTrouble() {
+    if (schema_ready_) return "";
+    try {
+        requireUsableSchema(*connection_);
+        schema_ready_ = true;
+        return "";
+    } catch (const SqlError& error) {
+        return error.what();
     }
 }
 

@@ -55,6 +55,7 @@ class SqliteWriter final : public Database {
     struct Task;
     explicit SqliteWriter(SqliteSettings settings) : settings_(std::move(settings)) {}
     void work();
+    std::string schemaTrouble();
     void runBatch(const std::vector<std::shared_ptr<Task>>& batch);
     bool tryBatch(const std::vector<std::shared_ptr<Task>>& batch);
     void runAlone(Task& task);
@@ -62,11 +63,27 @@ class SqliteWriter final : public Database {
 
     const SqliteSettings settings_;
     std::unique_ptr<Connection> connection_;
+    bool schema_ready_ = false;  ///< the worker's, once that runs
     std::mutex mutex_;
     std::condition_variable wanted_;
     std::deque<std::shared_ptr<Task>> queue_;
     bool stopping_ = false;
     std::thread thread_;
+};
+
+/// For maintenance: a connection of its own for each `run`, without a transaction around it and
+/// whatever the schema is. The file must be there.
+class SqliteDirect final : public Database {
+  public:
+    [[nodiscard]] static Result<std::unique_ptr<Database>> open(SqliteSettings settings,
+                                                                bool read_only);
+    [[nodiscard]] std::optional<Failure> run(Body body) override;
+
+  private:
+    SqliteDirect(SqliteSettings settings, bool read_only)
+        : settings_(std::move(settings)), read_only_(read_only) {}
+    const SqliteSettings settings_;
+    const bool read_only_;
 };
 
 }  // namespace persona::accounts

@@ -4,7 +4,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <functional>
+#include <regex>
+#include <set>
+#include <sstream>
 #include <thread>
 
 #include "tests/libs/accounts/mariadb_server.h"
@@ -63,6 +67,17 @@ const std::vector<Operation>& operations() {
         {"stageEmail", nothing,
          [](Writer& w, const Scene& s) {
              return w.stageEmail(s.user, fresh(), {}, "s", kFree, kNow).ok();
+         }},
+        {"stageReverify",
+         [](Writer& w, Scene& s) {
+             // Of two secondaries the one that is not reset is unverified afterwards.
+             take(s, w.stageEmail(s.user, fresh(), {}, "s", kFree, kNow));
+             (void)w.completeEmail(s.token, kNow);
+             take(s, w.stageReset(a(), "s", kFree, kNow));
+             (void)w.completeReset(s.token, "new", kNow);
+         },
+         [](Writer& w, const Scene& s) {
+             return w.stageReverify(s.user, fresh(), "s", kFree, kNow + 1).ok();
          }},
         {"stageReset", nothing,
          [](Writer& w, const Scene&) { return w.stageReset(a(), "s", kFree, kNow).ok(); }},
@@ -131,6 +146,14 @@ const std::vector<Operation>& operations() {
          [](Writer& w, const Scene&) { return w.sawIdp("idp.example", kNow).ok(); }},
         {"forgetIdp", [](Writer& w, Scene&) { (void)w.sawIdp("idp.example", kNow); },
          [](Writer& w, const Scene&) { return w.forgetIdp("idp.example").ok(); }},
+        {"importAccount", nothing,
+         [](Writer& w, const Scene&) {
+             ImportedAccount account;
+             account.password_hash = "imported";
+             account.addresses.push_back({fresh(), AddressType::Secondary, true});
+             account.addresses.push_back({at("second@x.example"), AddressType::Primary, false});
+             return w.importAccount(account, kNow).ok();
+         }},
         {"purge", staged_new,
          [](Writer& w, const Scene&) { return w.purge(kNow + kDay * 9).ok(); }},
     };
@@ -213,6 +236,21 @@ TEST_P(Kill, AtAnyStatementNothingIsHalfDoneAndWhatWasAcknowledgedIsThere) {
         }
     }
     std::printf("killed %d times in %zu operations\n", killed, operations().size());
+}
+
+/// The table above is held against the class that it is about.
+TEST_P(Kill, TheTableHasEveryOperationOfTheWriter) {
+    std::ifstream in(PERSONA_SOURCE_DIR "/libs/accounts/writer.h");
+    std::stringstream text;
+    text << in.rdbuf();
+    const auto header = text.str();
+    const std::regex declaration(R"(\[\[nodiscard\]\]\s+Outcome<[^;()]*>\s+(\w+)\()");
+    std::set<std::string> declared, killed;
+    for (std::sregex_iterator i(header.begin(), header.end(), declaration), end; i != end; ++i)
+        declared.insert((*i)[1]);
+    for (const auto& operation : operations()) killed.insert(operation.name);
+    EXPECT_GT(declared.size(), 25U);
+    EXPECT_EQ(declared, killed);
 }
 
 PERSONA_ON_BOTH_ENGINES(Kill);

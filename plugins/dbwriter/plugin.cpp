@@ -5,6 +5,7 @@
 #include "libs/mail/locale.h"
 #include "libs/wsapi/role_parts.h"
 #include "plugins/dbwriter/mail_options.h"
+#include "plugins/dbwriter/operator_commands.h"
 #include "plugins/dbwriter/writes.h"
 
 /// The only role that writes to the database; sends the mails (wsapi.md 4).
@@ -44,6 +45,11 @@ class Dbwriter final : public sdk::Service {
         others.match = PSN_MATCH_PREFIX;
         route("", "/wsapi", "no_such_api", others,
               [](const sdk::Stream& s) { wsapi::send(s, wsapi::refusal(400, "no such api")); });
+        const OperatorPort port{[this]() -> const Writes& { return *writes_; },
+                                [this] { return accounts::Maintenance(settings_.database); },
+                                [this] { return host.wallMs(); }};
+        for (auto& c : accountCommands(port)) command(std::move(c));
+        for (auto& c : databaseCommands(port)) command(std::move(c));
     }
 
     void activate() override {

@@ -91,9 +91,10 @@ void Service::write(const std::string& process, const std::string& yaml) const {
 /// browserid's account may do nothing but SELECT.
 std::string Service::databaseLine(bool writes) const {
     if (options_.database == Database::Sqlite)
-        return "database: {driver: sqlite, file: " + database() + "}";
+        return "database: {driver: sqlite, file: " + database() + options_.database_more + "}";
     return "database: {driver: mysql, port: " + std::to_string(options_.mysql_port) +
-           ", name: " + databaseName() + ", user: " + (writes ? "root" : "persona_ro") + "}";
+           ", name: " + databaseName() + ", user: " + (writes ? "root" : "persona_ro") +
+           options_.database_more + "}";
 }
 
 std::string Service::databaseName() const {

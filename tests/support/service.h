@@ -25,6 +25,7 @@ struct ServiceOptions {
     /// More lines of YAML under `common:`, such as "legacy_reasons: true". A later line of the same
     /// name wins over the fixture's own.
     std::vector<std::string> common;
+    std::string database_more;  ///< of the database's options, such as ", migrate: false"
     std::string executors_passwords = "{threads: 2, queue: 64, deadline: 10s}";
     /// Database::Mysql: port of a server on 127.0.0.1 whose root has no password.
     unsigned mysql_port = 0;

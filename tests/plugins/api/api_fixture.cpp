@@ -9,8 +9,9 @@ namespace persona::api {
 namespace {
 
 std::unique_ptr<Service> make(const Param& param, std::vector<std::string> common,
-                              const std::string& passwords) {
+                              const std::string& passwords, const std::string& database_more = "") {
     ServiceOptions o;
+    o.database_more = database_more;
     std::tie(o.shape, o.database) = param;
     o.common = std::move(common);
     if (!passwords.empty()) o.executors_passwords = passwords;
@@ -44,8 +45,9 @@ Service& Api::service() {
     return *shared;
 }
 
-void Api::start(std::vector<std::string> common, const std::string& passwords) {
-    own_ = make(GetParam(), std::move(common), passwords);
+void Api::start(std::vector<std::string> common, const std::string& passwords,
+                const std::string& database_more) {
+    own_ = make(GetParam(), std::move(common), passwords, database_more);
 }
 
 std::string Api::fresh(const std::string& local, const std::string& domain) {

@@ -30,7 +30,8 @@ class Api : public ::testing::TestWithParam<Param> {
     /// The shared service, started when it is first asked for.
     Service& service();
     /// One of this test's own, with more lines of configuration.
-    void start(std::vector<std::string> common, const std::string& passwords = "");
+    void start(std::vector<std::string> common, const std::string& passwords = "",
+               const std::string& database_more = "");
     [[nodiscard]] Browser browser() { return Browser(service().port("router")); }
     /// An address that no other test uses.
     static std::string fresh(const std::string& local = "ann",

@@ -19,7 +19,9 @@ class Service:
         text = "\n".join(l for l in text.splitlines() if '", service: ' not in l or "service: router" in l) + "\n"
         own = [(r"127\.0\.0\.1:10002", f"127.0.0.1:{self.port}"), (r"(?m)^admin: .*$", ""),
                (r"(?m)^common:$", "common:\n  min_time_between_emails: 0ms\n  disable_primary_support: true"),
-               (r"mail: \{transport: file, directory: var/mail\}", "mail: {transport: file, directory: var/mail, daily_cap: 0}")]
+               (r"mail: \{transport: file, directory: var/mail\}", "mail: {transport: file, directory: var/mail, daily_cap: 0}"),
+               # All that a benchmark sends comes from one address.
+               (r"explain: \{file: var/antiabuse.jsonl\}", "trusted: [127.0.0.0/8]")]
         for pattern, new in own + list(edits):
             text = re.sub(pattern, new, text)
         open(f"{self.work}/host.yaml", "w").write(text)

@@ -158,8 +158,9 @@ class Host::Impl {
         setCrashModules(modules);
         if (store->mapped() > module::Store::kWarnImages)
             log->write(3, "modules",
-                       std::to_string(store->mapped()) +
-                           " plugin images are mapped; 64 is the bound; restart when convenient");
+                       std::to_string(store->mapped()) + " plugin images are mapped; " +
+                           std::to_string(module::Store::kMaxImages) +
+                           " is the bound; restart when convenient");
     }
 
     /// The file as it is now, for a reload: roles and all that they stand on must be the same.

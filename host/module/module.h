@@ -63,7 +63,7 @@ class Store {
     [[nodiscard]] bool isQuarantined(const std::string& hash) const {
         return quarantined_.count(hash) != 0;
     }
-    static constexpr std::size_t kWarnImages = 16, kMaxImages = 64;
+    static constexpr std::size_t kWarnImages = 48, kMaxImages = 128;
 
   private:
     bool stage(const std::string& file, Image& image, Refusal& refusal);

@@ -44,7 +44,7 @@ psn_counter_table::psn_counter_table(const psn_counter_spec& spec,
       locks_(std::make_unique<std::atomic_flag[]>(sets_.size())) {}
 
 psn_counter_table::Place psn_counter_table::place(std::string_view key) const {
-    const auto h = persona::host::tables::sipHash(secret_, key);
+    const auto h = persona::sdk::sipHash(secret_, key);
     const auto tag = static_cast<std::uint32_t>(h >> 32);
     return {static_cast<std::size_t>(h) & (sets_.size() - 1), tag == 0 ? 1 : tag};
 }

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "host/tables/siphash.h"
+#include "host/tables/secret.h"
 
 /// Opaque in the ABI (psn.counters/1): 8-way set-associative, fixed size, keyed hash. Times are
 /// milliseconds in 32 bits, compared by their difference; sweep() keeps every difference small.

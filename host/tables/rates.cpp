@@ -30,8 +30,8 @@ psn_rate_table::psn_rate_table(const psn_rate_spec& spec,
 std::uint64_t psn_rate_table::hash(std::uint64_t key, std::uint32_t rule) const {
     // Eight octets are one round of input: the rule goes into the key half of the hash.
     const persona::host::tables::Secret mixed{secret_[0] ^ rule, secret_[1]};
-    const auto h = persona::host::tables::sipHashOf<1, 3>(
-        mixed, {reinterpret_cast<const char*>(&key), sizeof key});
+    const auto h =
+        persona::sdk::sipHashOf<1, 3>(mixed, {reinterpret_cast<const char*>(&key), sizeof key});
     return tagOf(h) == 0 ? h | (1ULL << 32) : h;
 }
 

@@ -7,7 +7,7 @@
 #include <functional>
 #include <memory>
 
-#include "host/tables/siphash.h"
+#include "host/tables/secret.h"
 
 /// Opaque in the ABI (psn.rates/draft-1): 8 octets a key, 8 keys a cache line, no lock. A slot is
 /// read and exchanged as one word.

@@ -88,7 +88,7 @@ std::vector<Tables::Info> Tables::list() {
 }
 
 std::uint64_t Tables::secretId() const {
-    return sipHash(secret_, "persona table snapshot");
+    return sdk::sipHash(secret_, "persona table snapshot");
 }
 
 std::string Tables::save(const std::string& file, std::int64_t wall_ms, std::int64_t now_ns) {

@@ -141,14 +141,19 @@ class Router final : public sdk::Service {
             stripped[count++] = request.headers[i].name;
         }
         std::array<char, 32> fresh;
-        const psn_header id{sdk::abi("X-Request-Id"),
-                            request.request_id.n != 0 ? request.request_id : newRequestId(fresh)};
+        std::array<psn_header, 2> set{
+            psn_header{sdk::abi("X-Request-Id"),
+                       request.request_id.n != 0 ? request.request_id : newRequestId(fresh)},
+            psn_header{sdk::abi("BID-AA-Ask"), {}}};
+        // What the anti-abuse filter asks of the role, where it asks something.
+        const bool asks =
+            s.api().get_value(s.raw(), sdk::abi("antiabuse.ask"), &set[1].value) == PSN_OK;
         const psn_forward f{sizeof(psn_forward),
                             PSN_FORWARD_HIDE_REPORT,
                             sdk::abi(upstream),
                             {},
-                            &id,
-                            1,
+                            set.data(),
+                            asks ? 2U : 1U,
                             count,
                             stripped.data(),
                             0};

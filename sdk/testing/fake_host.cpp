@@ -165,11 +165,11 @@ struct Tables {
 
     static psn_rc startTimer(const psn_host* h, std::uint64_t delay, std::uint64_t period,
                              psn_timer_fn fn, void* user, std::uint64_t* id) {
-        if (fn == nullptr) return PSN_INVALID;
+        if (fn == nullptr || id == nullptr) return PSN_INVALID;
         auto& f = FakeHost::of(h);
         const std::lock_guard<std::mutex> lock(f.mutex);
         if (f.timers_.size() >= 10'000) return PSN_FULL;
-        if (id != nullptr) *id = f.next_timer_;
+        *id = f.next_timer_;
         f.timers_[f.next_timer_++] = {f.now_ns + static_cast<std::int64_t>(delay) * 1'000'000,
                                       period, fn, user};
         return PSN_OK;

@@ -48,7 +48,7 @@ TEST_F(Ctl, ShowsGenerationsModulesCountersAndTheLogLevel) {
     EXPECT_THAT(generations.out, HasSubstr("filter 'sample' of service 'echo': sample 1 "));
     const auto modules = run({"modules"});
     EXPECT_THAT(modules.out, HasSubstr("echo.so"));
-    EXPECT_THAT(modules.out, HasSubstr("2 of at most 64 images are mapped"));
+    EXPECT_THAT(modules.out, HasSubstr("2 of at most 128 images are mapped"));
     const auto counters = run({"counters"});
     EXPECT_THAT(counters.out, HasSubstr("1 of 1024 slots"));
     EXPECT_THAT(counters.out, HasSubstr("browserid.echo.sample.created"));

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <persona/abi/ext/draft/command.h>
 #include <persona/abi/ext/self_check.h>
 #include <persona/abi/http_filter.h>
 
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -48,6 +50,8 @@ class Filter {
     virtual void deactivate() {}
     /// [control] Before the first request; throws when something is wrong.
     virtual void selfCheck() {}
+    /// [control] A word of the operator; JSON, or empty for one that is not known.
+    virtual std::optional<std::string> command(std::string_view /*words*/) { return std::nullopt; }
     /// [control] NONE, STREAM or BUFFER with its bound, for each direction.
     virtual psn_filter_body bodies() { return {PSN_FILTER_BODY_NONE, PSN_FILTER_BODY_NONE, 0, 0}; }
 
@@ -122,9 +126,22 @@ struct FilterFactory : InstanceFactory<T> {
     static psn_rc check(psn_instance* i, psn_err* err) noexcept {
         return guarded(err, [&] { self(i).selfCheck(); });
     }
+    static psn_rc command(psn_instance* i, psn_str words, psn_say_fn say, void* user) noexcept {
+        bool known = false;
+        const auto rc = guarded(nullptr, [&] {
+            const auto answer = self(i).command(view(words));
+            if (!answer) return;
+            known = true;
+            say(user, abi(*answer));
+        });
+        return rc == PSN_OK && !known ? PSN_NOT_FOUND : rc;
+    }
     static const void* extension(psn_instance*, psn_str id) noexcept {
         static const psn_self_check_plugin kCheck{sizeof(psn_self_check_plugin), 0, check};
-        return view(id) == PSN_SELF_CHECK_ID ? &kCheck : nullptr;
+        static const psn_command_plugin kCommand{sizeof(psn_command_plugin), 0, command};
+        return view(id) == PSN_SELF_CHECK_ID ? static_cast<const void*>(&kCheck)
+               : view(id) == PSN_COMMAND_ID  ? &kCommand
+                                             : nullptr;
     }
     static const void* get(psn_str id) noexcept {
         if (view(id) != PSN_HTTP_FILTER_ID) return nullptr;

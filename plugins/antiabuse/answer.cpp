@@ -1,0 +1,71 @@
+#include "plugins/antiabuse/answer.h"
+
+#include <algorithm>
+
+#include "plugins/antiabuse/explain.h"
+
+namespace persona::antiabuse {
+
+namespace {
+
+unsigned statusOf(std::uint32_t kind) {
+    return kind == PSN_VERDICT_SHED ? 503U : kind == PSN_VERDICT_DENY ? 403U : 429U;
+}
+
+const char* reasonOf(unsigned status) {
+    return status == 400   ? "the body cannot be read"
+           : status == 403 ? "not allowed"
+           : status == 503 ? "server is too busy"
+                           : "too many requests";
+}
+
+std::uint32_t secondsOf(std::uint32_t ms, unsigned spread) {
+    const auto with_jitter = static_cast<std::uint64_t>(ms) * (1'024 + spread) / 1'024;
+    return std::max(1U, static_cast<std::uint32_t>((with_jitter + 999) / 1'000));
+}
+
+}  // namespace
+
+Answer answerFor(const psn_facts& facts, const Decision& d, const psn_verdict* v,
+                 const psn_challenge* challenge, std::uint64_t id, unsigned spread) {
+    Answer a;
+    a.status = statusOf(d.kind);
+    if (v != nullptr && a.status == 403 && sdk::view(v->reason) == "unparsed") a.status = 400;
+    const bool is_api =
+        facts.route_class != PSN_ROUTE_STATIC && facts.route_class != PSN_ROUTE_VIEW;
+    a.headers = {{"BID-AA-Id", hexOf(id)}, {"Cache-Control", "no-store"}};
+    std::uint32_t seconds = 0;
+    if (a.status == 429 || a.status == 503) {
+        seconds = secondsOf(challenge != nullptr ? challenge->retry_after_ms : d.retry_after_ms,
+                            challenge != nullptr ? 0 : spread);
+        a.headers.emplace_back("Retry-After", std::to_string(seconds));
+        if (v != nullptr && v->window_ms != 0) {
+            const auto name = "\"" + sdk::text(v->reason) + "\"";
+            a.headers.emplace_back("RateLimit-Policy",
+                                   name + ";q=" + std::to_string(v->budget) +
+                                       ";w=" + std::to_string(std::max(1U, v->window_ms / 1'000)));
+            a.headers.emplace_back("RateLimit", name + ";r=0;t=" + std::to_string(seconds));
+        }
+    }
+    if (challenge != nullptr) {
+        a.headers.emplace_back("BID-Challenge", sdk::text(challenge->header));
+        a.headers.emplace_back("Content-Type", "application/json; charset=utf-8");
+        a.body = sdk::text(challenge->body);
+        return a;
+    }
+    const std::string reason = reasonOf(a.status);
+    if (!is_api) {
+        a.headers.emplace_back("Content-Type", "text/plain; charset=utf-8");
+        a.body = reason + (seconds == 0 ? "" : "; try again in " + std::to_string(seconds) + " s") +
+                 "\n";
+        return a;
+    }
+    a.headers.emplace_back("Content-Type", "application/json; charset=utf-8");
+    a.body = std::string(facts.route_class == PSN_ROUTE_VERIFY ? "{\"status\":\"failure\""
+                                                               : "{\"success\":false") +
+             ",\"reason\":\"" + reason + "\"" +
+             (seconds == 0 ? "" : ",\"retry_after\":" + std::to_string(seconds)) + "}";
+    return a;
+}
+
+}  // namespace persona::antiabuse

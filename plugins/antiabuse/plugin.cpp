@@ -1,0 +1,271 @@
+#include <atomic>
+#include <cstring>
+#include <persona/sdk/filter.hpp>
+#include <persona/sdk/siphash.hpp>
+
+#include "libs/wsapi/form.h"
+#include "libs/wsapi/seal.h"
+#include "plugins/antiabuse/answer.h"
+#include "plugins/antiabuse/operator.h"
+#include "plugins/antiabuse/options.h"
+#include "plugins/antiabuse/outcome.h"
+#include "plugins/antiabuse/panel.h"
+#include "plugins/antiabuse/reader.h"
+#include "plugins/antiabuse/tarpit.h"
+
+/// The member of the router's chain that puts the heuristics' verdicts together and acts on them
+/// (anti-abuse.md 3.1).
+namespace persona::antiabuse {
+
+namespace {
+
+constexpr std::uint64_t kFlushMs = 250, kWatchMs = 10'000;
+constexpr std::uint32_t kChallengeWithoutMs = 5'000;
+
+/// What a loop uses again for each request.
+struct Scratch {
+    Args args;
+    Findings findings;
+    Reader::Out out;
+};
+Scratch& scratch() {
+    thread_local Scratch s;
+    return s;
+}
+
+}  // namespace
+
+class AntiAbuse final : public sdk::Filter {
+  public:
+    struct Context {
+        psn_facts facts{};
+        std::uint64_t asked = 0;
+        std::int32_t refused_by = -1;
+        bool refused = false, judged = false;
+        psn_outcome outcome{};
+        std::vector<std::string> cookies;
+    };
+    static std::vector<psn_option> options() { return declaredOptions(); }
+
+    AntiAbuse(const psn_host* h, const psn_config* c)
+        : Filter(h, c),
+          options_(config),
+          keys_(options_.secret),
+          routes_(wsapi::hostOf(options_.verifier_url)),
+          ledger_(host, options_.ledger),
+          classes_(options_.class_keys, true),
+          reader_(keys_, routes_, ledger_, options_.trusted, classes_),
+          panel_(host, options_.modes, options_.default_mode),
+          explain_(options_.explain_file, options_.explain_rate, panel_.names()),
+          tarpit_(host, options_.tarpit_most),
+          ids_{} {
+        const auto octets = host.random(sizeof ids_);
+        std::memcpy(ids_.data(), octets.data(), sizeof ids_);
+        tarpitted_ = host.counter("tarpit.held");
+        refused_ = host.counter("refused");
+        passed_ = host.counter("passed");
+        stopped_signed_in_ = host.counter("signin_after_stop");
+    }
+
+    void activate() override {
+        every(kFlushMs, [](void* self) { static_cast<AntiAbuse*>(self)->explain_.flush(); });
+        every(kWatchMs, [](void* self) { static_cast<AntiAbuse*>(self)->panel_.watch(); });
+    }
+    void deactivate() override { tarpit_.end(); }
+
+    psn_filter_body bodies() override {
+        return {PSN_FILTER_BODY_BUFFER, PSN_FILTER_BODY_NONE, options_.max_body, 0};
+    }
+
+    sdk::Flow onRequestHeaders(Context& context, const sdk::FilterStream& s) {
+        strip(s);
+        // With a body all is looked at when it is there.
+        return s.request().has_body != 0 ? sdk::Flow::Continue : judge(context, s, {});
+    }
+    sdk::Flow onRequestBody(Context& context, const sdk::FilterStream& s, std::string_view body,
+                            bool) {
+        return judge(context, s, body);
+    }
+
+    sdk::Flow onResponseHeaders(Context& context, const sdk::FilterStream& s) {
+        auto& o = context.outcome;
+        // The host takes them out behind the last filter.
+        readOutcome(s.responseHeader("BID-AA-Outcome"), o);
+        o.cost_us = readMicroseconds(s.responseHeader("BID-AA-Cost-Us"), 0);
+        o.queue_us = readMicroseconds(s.responseHeader("BID-AA-Queue-Us"), ~0U);
+        for (const auto& cookie : context.cookies) s.addResponseHeader("Set-Cookie", cookie);
+        return sdk::Flow::Continue;
+    }
+
+    void onComplete(Context& context, const sdk::FilterStream&, const psn_summary& summary) {
+        if (!context.judged) return;
+        auto& f = context.facts;
+        auto& o = context.outcome;
+        f.now_ns = host.monotonicNs();
+        o.struct_size = sizeof o;
+        o.status = summary.status;
+        o.duration_us = static_cast<std::uint32_t>(summary.duration_ns / 1'000);
+        o.upstream_us = static_cast<std::uint32_t>(summary.upstream_ns / 1'000);
+        if (context.refused) o.flags |= PSN_ENDED_REFUSED;
+        if (summary.aborted != 0) o.flags |= PSN_ENDED_ABORTED;
+        if ((o.codes >> PSN_OUTCOME_AUTH_OK & 1) != 0) {
+            ledger_.signedIn(f.prefix_key[0], f.account_key, f.now_ns);
+            if (f.strikes != 0 || (f.flags & PSN_FACT_PAID) != 0) stopped_signed_in_.add();
+        }
+        if ((o.codes >> PSN_OUTCOME_MAIL_SENT & 1) != 0)
+            ledger_.began(f.prefix_key[0], f.account_key, f.now_ns);
+        panel_.observe(context.asked, f, o, context.refused_by);
+    }
+
+    std::optional<std::string> command(std::string_view words) override {
+        return Operator{panel_, explain_, ledger_, keys_, host}.answer(words);
+    }
+
+  private:
+    void every(std::uint64_t ms, psn_timer_fn fn) {
+        std::uint64_t id = 0;
+        if (host.timers().start(host.raw(), ms, ms, fn, this, &id) != PSN_OK)
+            throw std::runtime_error("no timer to be had");
+    }
+
+    /// What roles tell the router does not come from a client.
+    static void strip(const sdk::FilterStream& s) {
+        for (bool again = true; again;) {
+            again = false;
+            const auto& r = s.request();
+            for (std::uint32_t i = 0; i < r.header_count && !again; ++i) {
+                const auto name = sdk::view(r.headers[i].name);
+                if (name.size() < 7 || (name[0] | 0x20) != 'b' || (name[3] | 0x20) != '-' ||
+                    (name[4] | 0x20) != 'a' || (name[5] | 0x20) != 'a' || name[6] != '-')
+                    continue;
+                again = s.removeHeader(std::string(name)) == PSN_OK;
+            }
+        }
+    }
+
+    [[nodiscard]] std::uint64_t newId() {
+        const auto n = next_id_.fetch_add(1, std::memory_order_relaxed);
+        return sdk::sipHashOf<1, 3>(ids_, {reinterpret_cast<const char*>(&n), sizeof n}) | 1;
+    }
+
+    sdk::Flow judge(Context& context, const sdk::FilterStream& s, std::string_view body) {
+        auto& here = scratch();
+        auto& f = here.out.facts;
+        const auto now = host.monotonicNs(), wall = host.wallMs();
+        reader_.read(s, body, now, wall, here.args, here.out);
+        f.request_key = newId();
+        here.findings.clear();
+        context.judged = true;
+        own(here);
+        context.asked = panel_.ask(f, here.findings, context.cookies);
+        auto d = here.findings.combine(f, options_.weights);
+        keep(context, f);
+        psn_challenge challenge{};
+        const bool put = d.kind == PSN_VERDICT_CHALLENGE && panel_.challenge(f, d, challenge);
+        if (d.kind == PSN_VERDICT_CHALLENGE && !put) {
+            d.kind = PSN_VERDICT_THROTTLE;
+            d.retry_after_ms = std::max(d.retry_after_ms, kChallengeWithoutMs);
+        }
+        punish(here, d, now);
+        if (explains(here.findings))
+            explain_.note(f.request_key, wall, now, sdk::view(s.request().request_id), f,
+                          here.findings, d);
+        if (d.refuses()) return refuse(context, s, here, d, put ? &challenge : nullptr);
+        passed_.add();
+        if (d.hints != 0) s.setValue("antiabuse.ask", askFor(d.hints));
+        if (d.kind != PSN_VERDICT_DELAY || !tarpit_.hold(s, d.delay_ms)) return sdk::Flow::Continue;
+        tarpitted_.add();
+        return sdk::Flow::Pause;
+    }
+
+    /// The filter's own rules: bodies that nobody can read, and the penalty box.
+    void own(Scratch& here) const {
+        auto& f = here.out.facts;
+        if ((f.flags & PSN_FACT_UNPARSED) != 0) {
+            psn_verdict v{};
+            v.kind = PSN_VERDICT_DENY;
+            v.reason = sdk::abi("unparsed");
+            panel_.find(panel_.parser(), v, f, here.findings);
+        }
+        if (here.out.boxed_ms == 0) return;
+        // Whoever can show that he is somebody else goes on; where people are known to be, only
+        // what can wait is stopped.
+        const bool familiar = f.priority <= 1 || (f.flags & PSN_FACT_KNOWN_DEVICE) != 0;
+        if (familiar || (f.credit != 0 && f.priority < 3)) return;
+        const bool drop = f.credit == 0 && f.strikes >= ledger_.dropAfter();
+        psn_verdict v{};
+        v.kind = drop ? PSN_VERDICT_DROP : PSN_VERDICT_THROTTLE;
+        v.reason = sdk::abi(drop ? std::string_view("strikes") : std::string_view("box"));
+        v.key = f.prefix_key[0];
+        v.retry_after_ms = here.out.boxed_ms;
+        v.observed = f.strikes;
+        v.budget = ledger_.dropAfter();
+        panel_.find(panel_.penalty(), v, f, here.findings);
+    }
+
+    /// Strikes and boxes, for what was refused by a rule that acts; monitored ones change nothing.
+    void punish(const Scratch& here, const Decision& d, std::int64_t now) const {
+        const auto& f = here.out.facts;
+        if ((f.flags & PSN_FACT_TRUSTED) != 0) return;
+        const auto prefix = f.prefix_key[0];
+        if (d.kind >= PSN_VERDICT_THROTTLE && d.kind != PSN_VERDICT_SHED)
+            ledger_.strike(prefix, f.credit, now);
+        for (const auto& one : here.findings)
+            if (one.acts && one.verdict.box_ms != 0)
+                ledger_.box(prefix, f.credit, one.verdict.box_ms, now);
+    }
+
+    static bool explains(const Findings& findings) {
+        for (const auto& one : findings)
+            if (one.verdict.kind >= PSN_VERDICT_DELAY) return true;
+        return false;
+    }
+
+    sdk::Flow refuse(Context& context, const sdk::FilterStream& s, const Scratch& here,
+                     const Decision& d, const psn_challenge* challenge) {
+        refused_.add();
+        context.refused = true;
+        const Finding* by = d.by < 0 ? nullptr : &here.findings[static_cast<std::size_t>(d.by)];
+        if (by != nullptr) context.refused_by = static_cast<std::int32_t>(by->rule);
+        if (d.kind == PSN_VERDICT_DROP) {
+            s.abort();
+            return sdk::Flow::Continue;
+        }
+        const auto& f = here.out.facts;
+        auto a = answerFor(f, d, by == nullptr ? nullptr : &by->verdict, challenge, f.request_key,
+                           static_cast<unsigned>(f.request_key & 255));
+        for (const auto& cookie : context.cookies) a.headers.emplace_back("Set-Cookie", cookie);
+        s.reply(a.status, a.headers, a.body);
+        return sdk::Flow::Reply;
+    }
+
+    /// What observe() will be given: no views of the request, which is gone by then.
+    static void keep(Context& context, const psn_facts& f) {
+        context.facts = f;
+        auto& k = context.facts;
+        k.method = k.path = k.client_address = k.body = {};
+        k.args = nullptr;
+        k.arg_count = 0;
+        k.stream = nullptr;
+        context.outcome.queue_us = ~0U;
+    }
+
+    const Options options_;
+    const Keys keys_;
+    const Routes routes_;
+    const Ledger ledger_;
+    const wsapi::ClassCookies classes_;
+    const Reader reader_;
+    Panel panel_;
+    Explain explain_;
+    Tarpit tarpit_;
+    sdk::SipSecret ids_;
+    std::atomic<std::uint64_t> next_id_{0};
+    sdk::Metric tarpitted_, refused_, passed_, stopped_signed_in_;
+};
+
+}  // namespace persona::antiabuse
+
+PSN_FILTER_PLUGIN(
+    persona::antiabuse::AntiAbuse,
+    R"({"id":"antiabuse","version":"0.1.0","vendor":"Persona","maturity":"beta","kinds":["http-filter"],"sdk":"1.0","hot_swap":true})")

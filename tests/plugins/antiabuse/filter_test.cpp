@@ -1,0 +1,209 @@
+#include <gmock/gmock.h>
+
+#include "libs/wsapi/session_class.h"
+#include "tests/host/bridge/host_fixture.h"
+
+/// The filter that acts on the heuristics' verdicts, in a chain of a whole host.
+namespace persona::host::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+using ::testing::Not;
+
+constexpr const char* kSample =
+    "{id: sample, module: sample_heuristic.so, on_error: allow, config: {weight: 0}}";
+
+struct Abuse : HostUnderTest {
+    void configure(const std::string& options, const std::string& heuristics = kSample) const {
+        write("{id: antiabuse, module: " PERSONA_PLUGIN_DIR
+              "/antiabuse.so, on_error: deny, config: {secrets: {antiabuse: " +
+                  dir + "/s/antiabuse, class: " + dir + "/s/class}, explain: {file: " + dir +
+                  "/explain.jsonl}" + (options.empty() ? "" : ", " + options) + "}}",
+              "heuristics: [" + heuristics + "]\n");
+    }
+    [[nodiscard]] std::string explained() const { return read(dir + "/explain.jsonl"); }
+    [[nodiscard]] long count(const std::string& name) const {
+        return metric("browserid_echo_antiabuse_" + name + "_total");
+    }
+};
+
+TEST(AntiAbuse, ARefusalSaysHowLongAndNotWhy) {
+    Abuse t;
+    t.configure("");
+    ASSERT_EQ(t.start(), "");
+    EXPECT_EQ(t.ask().status, 200);
+    const auto no = t.ask("X-Judge: throttle\r\n", "", "/wsapi/session_context");
+    EXPECT_EQ(no.status, 429);
+    const auto wait = std::atoi(no.field("Retry-After").c_str());
+    EXPECT_GE(wait, 8);
+    EXPECT_LE(wait, 10) << "8 s and up to a quarter more";
+    EXPECT_THAT(no.field("BID-AA-Id"), MatchesRegex("[0-9a-f]{16}"));
+    EXPECT_EQ(no.field("RateLimit-Policy"), "\"told-to\";q=7;w=60");
+    EXPECT_THAT(no.field("RateLimit"), HasSubstr("\"told-to\";r=0;t="));
+    EXPECT_EQ(no.body, "{\"success\":false,\"reason\":\"too many requests\",\"retry_after\":" +
+                           std::to_string(wait) + "}");
+    EXPECT_THAT(t.ask("X-Judge: throttle\r\n").body,
+                MatchesRegex("too many requests; try again in [0-9]+ s\n"))
+        << "a page is told in words";
+    EXPECT_EQ(t.ask("X-Judge: deny\r\n").status, 403);
+    EXPECT_EQ(t.ask("X-Judge: shed\r\n").status, 503);
+    EXPECT_EQ(t.ask("X-Judge: drop\r\n").status, 0);
+    EXPECT_EQ(t.count("sample_deny"), 1);
+    EXPECT_EQ(t.count("sample_drop"), 1);
+    ASSERT_TRUE(
+        await([&] { return t.explained().find(no.field("BID-AA-Id")) != std::string::npos; }));
+    EXPECT_THAT(t.explained(), HasSubstr("\"rule\":\"sample.told-to\",\"verdict\":\"throttle\","
+                                         "\"mode\":\"enforce\""));
+    EXPECT_THAT(t.explained(), Not(HasSubstr("127.0.0.1")));
+}
+
+TEST(AntiAbuse, WhatIsOnlyListenedToIsCountedAndExplained) {
+    Abuse t;
+    t.configure("modes: {sample: monitor}");
+    ASSERT_EQ(t.start(), "");
+    for (int i = 0; i < 60; ++i) EXPECT_EQ(t.ask("X-Judge: deny\r\n").status, 200);
+    EXPECT_EQ(t.count("sample_deny_monitor"), 60);
+    EXPECT_EQ(t.count("sample_deny"), 0);
+    EXPECT_EQ(t.count("refused"), 0);
+    EXPECT_TRUE(
+        await([&] { return t.explained().find("\"mode\":\"monitor\"") != std::string::npos; }));
+}
+
+TEST(AntiAbuse, WhatIsOffIsNotAsked) {
+    Abuse t;
+    t.configure("modes: {sample: off}");
+    ASSERT_EQ(t.start(), "");
+    EXPECT_EQ(t.ask("X-Judge: throw\r\n").status, 200);
+    EXPECT_EQ(t.metric("browserid_heuristic_sample_fault_failed_total"), 0);
+}
+
+TEST(AntiAbuse, AReasonMayHaveAModeOfItsOwn) {
+    Abuse t;
+    t.configure("modes: {sample.told-to: monitor}");
+    ASSERT_EQ(t.start(), "");
+    EXPECT_EQ(t.ask("X-Judge: deny\r\n").status, 200);
+}
+
+TEST(AntiAbuse, OneThatFailsGetsItsOnErrorAndIsNoLongerActedOn) {
+    Abuse t;
+    t.configure("");
+    ASSERT_EQ(t.start(), "");
+    EXPECT_EQ(t.ask("X-Judge: throw\r\n").status, 200) << "on_error: allow";
+    EXPECT_EQ(t.count("heuristic_faults"), 1);
+}
+
+TEST(AntiAbuse, ManyRefusalsLeadIntoTheBox) {
+    Abuse t;
+    t.configure("strikes: {box_after: 5, drop_after: 8}, box: {first: 60s}");
+    ASSERT_EQ(t.start(), "");
+    int refused = 0, cut = 0, other = 0;
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(t.ask("X-Judge: deny\r\n").status, 403) << i;
+    for (int i = 0; i < 12; ++i) {
+        const auto a = t.ask();
+        if (a.status == 429) {
+            ++refused;
+            EXPECT_GT(std::atoi(a.field("Retry-After").c_str()), 30);
+        } else if (a.status == 0) {
+            ++cut;
+        } else {
+            ++other;
+        }
+    }
+    EXPECT_EQ(other, 0);
+    EXPECT_GE(refused, 2);
+    EXPECT_GE(cut, 6) << "who does not stop is not answered any more";
+    EXPECT_GE(t.count("penalty_throttle"), 2);
+}
+
+TEST(AntiAbuse, AKnownBrowserIsNotInTheBoxOfItsNeighbours) {
+    Abuse t;
+    t.configure("strikes: {box_after: 3, drop_after: 4}");
+    ASSERT_EQ(t.start(), "");
+    for (int i = 0; i < 6; ++i) t.ask("X-Judge: deny\r\n");
+    EXPECT_NE(t.ask().status, 200);
+    const wsapi::ClassCookies cookies(*wsapi::loadOrCreateKeyRing(t.dir + "/s/class"), true);
+    const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+                         std::chrono::system_clock::now().time_since_epoch())
+                         .count();
+    const auto set = *cookies.signedIn("", "a@b.org", now + 86'400'000, now);
+    const auto cookie = "Cookie: " + set.substr(0, set.find(';')) + "\r\n";
+    EXPECT_EQ(t.ask(cookie).status, 200);
+    auto forged = cookie;
+    forged[forged.size() - 3] = forged[forged.size() - 3] == 'A' ? 'B' : 'A';
+    EXPECT_NE(t.ask(forged).status, 200);
+    const auto out = *cookies.signedOut(set.substr(0, set.find(';')), now);
+    const auto device = "Cookie: " + out.substr(0, out.find(';')) +
+                        "\r\nContent-Type: application/x-www-form-urlencoded\r\n";
+    EXPECT_EQ(t.ask(device, "email=A%40b.org&pass=x", "/wsapi/authenticate_user").status, 200);
+    EXPECT_NE(t.ask(device, "email=c%40b.org&pass=x", "/wsapi/authenticate_user").status, 200)
+        << "known to one account is not known to all";
+}
+
+TEST(AntiAbuse, TheTrustedAreNeverRefusedAndNeverStruck) {
+    Abuse t;
+    t.configure("trusted: [127.0.0.0/8], strikes: {box_after: 3}");
+    ASSERT_EQ(t.start(), "");
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(t.ask("X-Judge: deny\r\n").status, 200);
+    EXPECT_EQ(t.count("penalty_throttle"), 0);
+}
+
+TEST(AntiAbuse, BodiesAreReadAsTheRolesReadThem) {
+    Abuse t;
+    t.configure("");
+    ASSERT_EQ(t.start(), "");
+    const std::string form = "Content-Type: application/x-www-form-urlencoded\r\n",
+                      json = "Content-Type: Application/JSON; charset=utf-8\r\n";
+    const auto login = [&](const std::string& type, const std::string& body) {
+        return t.ask(type, body, "/wsapi/authenticate_user").status;
+    };
+    EXPECT_EQ(login(form, "email=a%40b.org&pass=x"), 200);
+    EXPECT_EQ(login(json, R"({"email":"a@b.org","pass":"x"})"), 200);
+    EXPECT_EQ(login(form, "email=a%40b.org&email=c%40b.org"), 400) << "which of them is it?";
+    EXPECT_EQ(login(json, R"({"email":"a@b.org","email":"c@b.org"})"), 400);
+    EXPECT_EQ(login(json, R"({"email":)"), 400);
+    EXPECT_EQ(login(json + "Content-Encoding: gzip\r\n", R"({"email":"a@b.org"})"), 400);
+    EXPECT_EQ(login(form, std::string(20'000, 'a')), 413);
+    EXPECT_EQ(t.ask("Content-Type: application/json\r\n", "]", "/other").status, 200)
+        << "other routes are not looked into";
+    EXPECT_EQ(t.count("parser_deny"), 4);
+}
+
+TEST(AntiAbuse, AnEmptyChunkedBodyDoesNotPassUnseen) {
+    Abuse t;
+    t.configure("");
+    ASSERT_EQ(t.start(), "");
+    net::testing::RawClient client(t.port());
+    client.send(
+        "POST /wsapi/authenticate_user HTTP/1.1\r\nHost: t\r\nX-Judge: deny\r\n"
+        "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n");
+    EXPECT_EQ(HostUnderTest::parse(client.readAll()).status, 403);
+}
+
+TEST(AntiAbuse, ConfigurationMistakesAreNamed) {
+    const auto start = [](const std::string& options) {
+        Abuse t;
+        t.configure(options);
+        return t.start();
+    };
+    EXPECT_THAT(start("modes: {nobody: off}"), HasSubstr("no heuristic has the id 'nobody'"));
+    EXPECT_THAT(start("modes: {sample: loud}"), HasSubstr("expected off, monitor"));
+    EXPECT_THAT(start("trusted: [here]"), HasSubstr("expected a network such as"));
+    EXPECT_THAT(start("default_mode: on"), HasSubstr("default_mode"));
+}
+
+TEST(AntiAbuse, TheShippedRateLimitHoldsOverSwaps) {
+    Abuse t;
+    t.configure("", "{id: rate, module: " PERSONA_PLUGIN_DIR
+                    "/antiabuse/rate.so, on_error: allow, config: {unknown: {per_second: 0.1, "
+                    "burst: 5}}}");
+    ASSERT_EQ(t.start(), "");
+    const auto ask = [&] { return t.ask("", "", "/wsapi/nothing").status; };
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(ask(), 200);
+    ASSERT_TRUE(t.reload().ok);
+    for (int i = 0; i < 2; ++i) EXPECT_EQ(ask(), 200);
+    EXPECT_EQ(ask(), 429) << "what was spent before the swap is spent";
+}
+
+}  // namespace
+}  // namespace persona::host::testing

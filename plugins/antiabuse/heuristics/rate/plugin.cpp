@@ -5,6 +5,8 @@
 #include <persona/sdk/rates.hpp>
 #include <persona/sdk/siphash.hpp>
 
+#include "libs/abuse/keys.h"
+
 /// Limits of requests and of processor time for each client prefix (anti-abuse.md 3.2, "rate").
 /// The pattern of the other heuristics: evaluate() charges at once, and gives back at once what it
 /// charged before one of its own rules refused; observe() gives back when another one did.
@@ -145,7 +147,7 @@ class RateLimits final : public sdk::Heuristic {
         const auto route = f.routeClass();
         if (route == PSN_ROUTE_VERIFY || f.is(PSN_FACT_TRUSTED)) return;
         const auto prefix = f.prefixKey(0);
-        const double factor = 1 + std::min(credit_most_, credit_ * f.credit());
+        const double factor = abuse::creditFactor(f.credit(), credit_, credit_most_);
         const auto scaled = [&](const sdk::Rate& r, double by) {
             return factor * by == 1 ? r : r.times(factor * by);
         };

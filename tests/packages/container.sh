@@ -1,0 +1,89 @@
+# A booted Debian container for the tests of this folder. Sourced. Needs root, debootstrap and systemd-nspawn.
+#   container_root DIR CACHE PACKAGES...    unpacks a fresh tree, made once and kept as CACHE
+#   container_boot DIR; in_container COMMAND...; container_stop
+
+container_pid=
+container_root_dir=
+
+container_root() {
+    local dir=$1 cache=$2
+    shift 2
+    if [[ ! -f $cache ]]; then
+        local fresh
+        fresh=$(mktemp -d "$(dirname "$cache")/making.XXXXXX")
+        local include
+        include=$(printf ',%s' systemd systemd-sysv dbus procps "$@")
+        debootstrap --variant=minbase --include="${include#,}" bookworm "$fresh" \
+            "${PERSONA_DEBIAN_MIRROR:-http://deb.debian.org/debian}" >"$fresh.log" 2>&1 || {
+            tail -20 "$fresh.log" >&2
+            rm -rf "$fresh"
+            return 1
+        }
+        rm -rf "$fresh"/var/cache/apt/archives/*.deb "$fresh.log"
+        tar -C "$fresh" -cf "$cache.new" . && mv "$cache.new" "$cache"
+        rm -rf "$fresh"
+    fi
+    mkdir -p "$dir"
+    tar -C "$dir" -xpf "$cache"
+    # Nothing of the outside is asked while it boots.
+    rm -f "$dir/etc/machine-id"
+    : >"$dir/etc/machine-id"
+    echo persona-test >"$dir/etc/hostname"
+    mkdir -p "$dir/var/log/journal"
+}
+
+# Without a system bus (a machine whose own first process is not systemd) the container stays in our unit.
+nspawn_options() {
+    if [[ -S /run/dbus/system_bus_socket ]]; then
+        echo --register=no
+    else
+        echo --register=no --keep-unit
+    fi
+}
+
+container_boot() {
+    container_root_dir=$1
+    # shellcheck disable=SC2046
+    systemd-nspawn -q -D "$1" $(nspawn_options) --private-network --boot --console=pipe \
+        --kill-signal=SIGRTMIN+3 </dev/null >"$1.console" 2>&1 &
+    container_pid=$!
+    local tries=0
+    until [[ $(in_container systemctl is-system-running 2>/dev/null) =~ running|degraded ]]; do
+        tries=$((tries + 1))
+        if ! kill -0 "$container_pid" 2>/dev/null || ((tries > 600)); then
+            echo "the container did not boot; its console:" >&2
+            tail -40 "$1.console" >&2
+            return 1
+        fi
+        sleep 0.2
+    done
+}
+
+# pid, outside, of the container's first process: the child of systemd-nspawn that runs systemd.
+container_init() {
+    local pid
+    for pid in $(pgrep -P "$container_pid" 2>/dev/null); do
+        [[ $(tr -d '\0' <"/proc/$pid/cmdline" 2>/dev/null) == *systemd* ]] && echo "$pid" && return 0
+    done
+    return 1
+}
+
+in_container() {
+    local init
+    init=$(container_init) || return 1
+    nsenter -t "$init" -m -u -i -n -p -r -w /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+        HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"
+}
+
+container_stop() {
+    [[ -n $container_pid ]] || return 0
+    kill -TERM "$container_pid" 2>/dev/null || true
+    local tries=0
+    while kill -0 "$container_pid" 2>/dev/null && ((tries < 300)); do
+        sleep 0.1
+        tries=$((tries + 1))
+    done
+    kill -KILL "$container_pid" 2>/dev/null || true
+    wait "$container_pid" 2>/dev/null || true
+    container_pid=
+}

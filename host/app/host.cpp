@@ -11,6 +11,8 @@
 #include <future>
 #include <mutex>
 
+#include <persona/abi/ext/metrics.h>
+
 #include "host/admin/admin.h"
 #include "host/app/lockdown.h"
 #include "host/bridge/watchdog.h"
@@ -39,7 +41,18 @@ std::int64_t wallMs() {
 
 class EngineObserver final : public net::EngineObserver {
   public:
-    EngineObserver(observe::Log& log, observe::Metrics& metrics) : log_(log), metrics_(metrics) {}
+    EngineObserver(observe::Log& log, observe::Metrics& metrics) : log_(log), metrics_(metrics) {
+        // There from the start: a rule cannot see the first step of a counter that it makes.
+        for (const char* name :
+             {"engine.evicted", "engine.executor.queue_full", "engine.limit.body_min_rate",
+              "engine.limit.connections", "engine.limit.connections_per_address",
+              "engine.limit.descriptors", "engine.limit.header_deadline",
+              "engine.limit.idle_timeout", "engine.limit.write_timeout",
+              "engine.tls.handshake_failed", "engine.upstream.ejected", "engine.upstream.retry",
+              "engine.upstream.retry_budget", "generation.rolled_back", "tables.snapshot_failed",
+              "watchdog.warned"})
+            metrics_.declare(PSN_METRIC_COUNTER, name);
+    }
     void count(std::string_view name) override { metrics_.count(name); }
     void log(int level, std::string_view message) override {
         log_.write(static_cast<unsigned>(level), "engine", message);
@@ -94,7 +107,8 @@ class Host::Impl {
         settings.engine.loops = runtime->engine_loops;
         runtime->thread_check = settings.thread_check;
         for (const auto& e : settings.executors)
-            runtime->executors[e.name] = std::make_unique<bridge::Executor>(e);
+            runtime->executors[e.name] = std::make_unique<bridge::Executor>(
+                e, &metrics.declare(PSN_METRIC_TIMING, "executor." + e.name + ".queue_delay"));
         store =
             std::make_unique<module::Store>(settings.state_dir, program, settings.lowest_maturity);
         loader = std::make_unique<bridge::PluginContext>(*runtime, "loader", "browserid.");
@@ -368,6 +382,22 @@ std::string Host::describeEffective() const {
                                              : e.value) +
                "  # " + e.origin + "\n";
     return out;
+}
+
+std::string Host::option(const std::string& name) const {
+    for (const auto& e : impl_->document.effective())
+        if (e.path.ends_with(".config." + name)) return e.value;
+    return "";
+}
+
+std::string Host::stateDirectory(const std::string& config_file) {
+    auto document = config::Document::load(config_file);
+    document.applyEnvironment(environment(), config::topLevelKeys());
+    return config::readHostConfig(document, "").state_dir;
+}
+
+std::string Host::schema() const {
+    return config::schemaOf(impl_->document);
 }
 
 std::string Host::start(net::InheritedSockets sockets) {

@@ -16,7 +16,7 @@ class Manager;
 namespace persona::host::app {
 
 /// Exit codes of persona-host (sysexits.h).
-enum ExitCode { kOk = 0, kUsage = 64, kUnavailable = 69, kConfig = 78 };
+enum ExitCode { kOk = 0, kRefused = 1, kUsage = 64, kUnavailable = 69, kConfig = 78 };
 
 /// A configuration turned into a running process. [control]
 class Host {
@@ -47,6 +47,12 @@ class Host {
     /// Port that a listener is bound to ("admin" too); 0: no such listener.
     [[nodiscard]] unsigned short port(const std::string& listener) const;
     [[nodiscard]] std::string describeEffective() const;
+    /// JSON Schema of the file, with the options of the plugins that it names.
+    [[nodiscard]] std::string schema() const;
+    /// Value of a plugin's option, whichever plugin has it first; empty: none, or not set.
+    [[nodiscard]] std::string option(const std::string& name) const;
+    /// What the file says where state is kept; its other faults are not looked at.
+    [[nodiscard]] static std::string stateDirectory(const std::string& config_file);
     [[nodiscard]] const config::HostConfig& settings() const;
     void log(unsigned level, const std::string& message);
 

@@ -10,9 +10,9 @@
 #include <iostream>
 
 #include "host/admin/ctl.h"
+#include "host/app/doctor.h"
+#include "host/app/fetch.h"
 #include "host/app/host.h"
-#include "host/net/client_call.h"
-#include "host/net/reactor.h"
 
 /// The program persona-host: commands, signals, exit codes.
 namespace persona::host::app {
@@ -23,7 +23,11 @@ constexpr const char* kUsageText =
     "persona-host check-config CONFIG exit status 78 when something is wrong\n"
     "persona-host print-config CONFIG effective values and where each comes from; secrets are "
     "masked\n"
-    "persona-host healthcheck URL     exit status 0 when GET URL answers 200 within 5 s\n"
+    "persona-host doctor CONFIG       what it needs outside of the file: addresses, DNS, rights, "
+    "disk\n"
+    "persona-host schema CONFIG       JSON Schema of CONFIG with the options of its plugins, for "
+    "editors\n"
+    "persona-host healthcheck URL     exit status 0 when GET URL answers 200 within 10 s\n"
     "persona-host ctl ...             asks a running process; see persona-host ctl --help\n"
     "persona-host WORDS...            a command of a role, such as: accounts find ADDRESS; "
     "persona-host "
@@ -45,7 +49,8 @@ sigset_t handledSignals() {
 
 const std::vector<std::string>& ownCommands() {
     static const std::vector<std::string> kCommands{"run",         "check-config", "print-config",
-                                                    "healthcheck", "version",      "help"};
+                                                    "healthcheck", "schema",       "doctor",
+                                                    "version",     "help"};
     return kCommands;
 }
 
@@ -135,36 +140,7 @@ class Application final : public Poco::Util::ServerApplication {
 
   private:
     static int healthcheck(const std::string& url) {
-        class Quiet final : public net::EngineObserver {
-            void count(std::string_view) override {}
-            void log(int, std::string_view) override {}
-        } quiet;
-        net::EngineSettings settings;
-        settings.loops = 1;
-        net::Engine engine(settings, quiet);
-        if (const auto error = engine.start({}); !error.empty()) {
-            std::cerr << error << "\n";
-            return kUnavailable;
-        }
-        net::ClientRequest request;
-        request.url = url;
-        request.allow_private = true;
-        request.deadline = net::milliseconds(5'000);
-        std::mutex mutex;
-        std::condition_variable ready;
-        bool done = false;
-        net::ClientResult result;
-        engine.send(request, [&](net::ClientResult r) {
-            const std::lock_guard lock(mutex);
-            result = std::move(r);
-            done = true;
-            ready.notify_one();
-        });
-        {
-            std::unique_lock lock(mutex);
-            ready.wait(lock, [&] { return done; });
-        }
-        engine.stop();
+        const auto result = fetch({}, url);
         if (result.status == 200) return kOk;
         std::cerr << url << ": "
                   << (result.status != 0 ? "status " + std::to_string(result.status)
@@ -174,12 +150,22 @@ class Application final : public Poco::Util::ServerApplication {
     }
 
     int withConfig(const std::string& command, const std::string& file) {
+        if (command != "run")
+            if (const auto error = becomeOwnerOf(Host::stateDirectory(file)); !error.empty()) {
+                std::cerr << "persona-host: " << error << "\n";
+                return kUnavailable;
+            }
         Host host(file, ownPath());
         const auto problems = host.load();
         for (const auto& p : problems) std::cerr << p << "\n";
         if (!problems.empty()) return kConfig;
         if (command == "print-config") {
             std::cout << host.describeEffective();
+            return kOk;
+        }
+        if (command == "doctor") return examine(host, std::cout) == 0 ? kOk : kRefused;
+        if (command == "schema") {
+            std::cout << host.schema();
             return kOk;
         }
         if (command == "check-config") {

@@ -1,12 +1,17 @@
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 
+#include "host/app/doctor.h"
 #include "host/app/host.h"
 #include "host/module/crash_log.h"
 
@@ -28,6 +33,18 @@ void notifySupervisor(const std::string& state) {
              reinterpret_cast<const sockaddr*>(&address),
              static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size));
     ::close(fd);
+}
+
+std::string becomeOwnerOf(const std::string& directory) {
+    struct stat st {};
+    if (::geteuid() != 0 || ::stat(directory.c_str(), &st) != 0 || st.st_uid == 0) return "";
+    const passwd* user = ::getpwuid(st.st_uid);
+    if (user == nullptr)
+        return directory + " belongs to a user without a name: give it to the role's user";
+    if (::initgroups(user->pw_name, user->pw_gid) != 0 || ::setgid(user->pw_gid) != 0 ||
+        ::setuid(user->pw_uid) != 0)
+        return std::string("cannot become ") + user->pw_name + ": " + std::strerror(errno);
+    return "";
 }
 
 namespace {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "host/net/reactor.h"
+#include "host/observe/metrics.h"
 
 namespace persona::host::bridge {
 
@@ -13,7 +14,8 @@ namespace {
 thread_local bool on_executor = false;
 }
 
-Executor::Executor(const config::ExecutorSettings& settings) : settings_(settings) {
+Executor::Executor(const config::ExecutorSettings& settings, psn_metric* delay)
+    : settings_(settings), delay_(delay) {
     for (std::int64_t i = 0; i < settings_.threads; ++i) threads_.emplace_back([this] { run(); });
 }
 
@@ -31,7 +33,8 @@ bool Executor::submit(Work work, std::uint64_t deadline_ms) {
     {
         const std::lock_guard lock(mutex_);
         if (stop_ || static_cast<std::int64_t>(queue_.size()) >= settings_.queue) return false;
-        queue_.push_back({std::move(work), net::monotonicNs() + ms * 1'000'000});
+        const auto now = net::monotonicNs();
+        queue_.push_back({std::move(work), now, now + ms * 1'000'000});
     }
     ready_.notify_one();
     return true;
@@ -63,7 +66,9 @@ void Executor::run() {
         Item item = std::move(queue_.front());
         queue_.pop_front();
         lock.unlock();
-        item.work(net::monotonicNs() > item.deadline_ns);
+        const auto now = net::monotonicNs();
+        if (delay_ != nullptr) delay_->observe(static_cast<double>(now - item.queued_ns) / 1e6);
+        item.work(now > item.deadline_ns);
         item.work = nullptr;
         lock.lock();
     }

@@ -13,13 +13,16 @@
 
 #include "host/config/host_config.h"
 
+struct psn_metric;
+
 namespace persona::host::bridge {
 
 /// A fixed number of threads, a bounded queue, a deadline. All [any].
 class Executor {
   public:
     using Work = std::function<void(bool late)>;
-    explicit Executor(const config::ExecutorSettings& settings);
+    /// `delay`, when given, learns how long each piece of work waited in the queue; not owned.
+    explicit Executor(const config::ExecutorSettings& settings, psn_metric* delay = nullptr);
     ~Executor();
     Executor(const Executor&) = delete;
     Executor& operator=(const Executor&) = delete;
@@ -32,9 +35,10 @@ class Executor {
     void run();
     struct Item {
         Work work;
-        std::int64_t deadline_ns;
+        std::int64_t queued_ns, deadline_ns;
     };
     config::ExecutorSettings settings_;
+    psn_metric* const delay_;
     std::mutex mutex_;
     std::condition_variable ready_;
     std::deque<Item> queue_;

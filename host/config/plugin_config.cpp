@@ -150,6 +150,23 @@ const PluginConfig::Value* PluginConfig::find(std::string_view name) const {
 
 namespace {
 
+/// The module of the item whose `config` stands at `path`: services[0].filters[1].config.
+std::string moduleAt(const Document& document, const std::string& path) {
+    YAML::Node node = YAML::Clone(YAML::Node());
+    node.reset(document.root());
+    for (std::size_t from = 0; from < path.rfind('.');) {
+        const auto open = path.find('[', from), close = path.find(']', from);
+        if (open == std::string::npos || close == std::string::npos) return "";
+        const auto list = std::as_const(node)[path.substr(from, open - from)];
+        const auto index = parseInt(path.substr(open + 1, close - open - 1));
+        if (!list.IsDefined() || !list.IsSequence() || !index) return "";
+        node.reset(list[static_cast<std::size_t>(*index)]);
+        from = close + 2;
+    }
+    const auto module = std::as_const(node)["module"];
+    return module.IsDefined() && module.IsScalar() ? module.Scalar() : "";
+}
+
 /// Address of a listener that others than this machine's programs can reach; empty: there is none.
 std::string openListener(Document& document) {
     for (const auto& listener : document.root()["listeners"]) {
@@ -168,6 +185,7 @@ std::unique_ptr<PluginConfig> PluginConfig::read(Document& document, const psn_o
                                                  const YAML::Node& common, const std::string& path,
                                                  std::set<std::string>& used_common) {
     auto out = std::make_unique<PluginConfig>();
+    document.note({path, moduleAt(document, path), options, count});
     std::set<std::string> names;
     for (std::size_t i = 0; i < count; ++i) {
         const psn_option& o = options[i];

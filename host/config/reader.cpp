@@ -183,7 +183,23 @@ MapReader::MapReader(Document& document, YAML::Node node, std::string path)
     if (!node_ || node_.IsNull()) node_ = YAML::Node(YAML::NodeType::Map);
 }
 
+Document Document::describing() {
+    Document d;
+    d.schema_ = std::make_shared<SchemaNode>();
+    return d;
+}
+
+SchemaNode* MapReader::describe(const std::string& key, SchemaNode::Kind kind,
+                                const std::string& fallback) {
+    if (document_.schema() == nullptr) return nullptr;
+    auto& node = document_.schema()->at(sub(key));
+    node.kind = kind;
+    node.fallback = fallback;
+    return &node;
+}
+
 bool MapReader::has(const std::string& key) const {
+    if (document_.schema() != nullptr) return true;
     const auto n = std::as_const(node_)[key];
     return n.IsDefined() && !n.IsNull();
 }
@@ -191,7 +207,7 @@ bool MapReader::has(const std::string& key) const {
 std::optional<std::pair<std::string, YAML::Node>> MapReader::scalar(const std::string& key,
                                                                     const char* expected) {
     known_.insert(key);
-    if (!has(key)) return std::nullopt;
+    if (document_.schema() != nullptr || !has(key)) return std::nullopt;
     const YAML::Node n = std::as_const(node_)[key];
     if (!n.IsScalar()) {
         document_.problem(n, sub(key) + ": expected " + expected + ", got " + kindOf(n));
@@ -203,6 +219,7 @@ std::optional<std::pair<std::string, YAML::Node>> MapReader::scalar(const std::s
 }
 
 std::string MapReader::text(const std::string& key, const std::string& fallback, bool secret) {
+    describe(key, SchemaNode::Kind::Text, fallback);
     const auto s = scalar(key, "a text");
     document_.note(sub(key), s ? s->first : fallback,
                    s ? document_.where(s->second, sub(key)) : "default", secret);
@@ -215,11 +232,14 @@ std::string MapReader::required(const std::string& key) {
         document_.problem(node_, sub(key) + ": is missing and has no default");
         return "";
     }
-    return text(key, "");
+    auto value = text(key, "");
+    if (document_.schema() != nullptr) document_.schema()->at(sub(key)).required = true;
+    return value;
 }
 
 std::string MapReader::choice(const std::string& key, const std::string& fallback,
                               const std::vector<std::string>& choices) {
+    if (auto* node = describe(key, SchemaNode::Kind::Choice, fallback)) node->choices = choices;
     const auto s = scalar(key, "a word");
     std::string value = s ? s->first : fallback;
     if (s && std::find(choices.begin(), choices.end(), value) == choices.end()) {
@@ -236,8 +256,13 @@ std::string MapReader::choice(const std::string& key, const std::string& fallbac
 }
 
 template <typename T, typename Parse>
-T MapReader::value(const std::string& key, T fallback, T min, T max, const char* expected,
-                   const std::string& shown, Parse parse) {
+T MapReader::value(const std::string& key, SchemaNode::Kind kind, T fallback, T min, T max,
+                   const char* expected, const std::string& shown, Parse parse) {
+    if (auto* node = describe(key, kind, shown);
+        node != nullptr && kind == SchemaNode::Kind::Integer) {
+        node->min = static_cast<std::int64_t>(min);
+        node->max = static_cast<std::int64_t>(max);
+    }
     const auto s = scalar(key, expected);
     if (!s) {
         document_.note(sub(key), shown, "default", false);
@@ -260,30 +285,35 @@ T MapReader::value(const std::string& key, T fallback, T min, T max, const char*
 
 std::int64_t MapReader::integer(const std::string& key, std::int64_t fallback, std::int64_t min,
                                 std::int64_t max) {
-    return value(key, fallback, min, max, "a whole number", std::to_string(fallback), parseInt);
+    return value(key, SchemaNode::Kind::Integer, fallback, min, max, "a whole number",
+                 std::to_string(fallback), parseInt);
 }
 std::int64_t MapReader::duration(const std::string& key, std::int64_t fallback_ms,
                                  std::int64_t min_ms, std::int64_t max_ms) {
-    return value(key, fallback_ms, min_ms, max_ms, "a duration such as 30s or 250ms",
-                 durationText(fallback_ms), parseDuration);
+    return value(key, SchemaNode::Kind::Duration, fallback_ms, min_ms, max_ms,
+                 "a duration such as 30s or 250ms", durationText(fallback_ms), parseDuration);
 }
 std::int64_t MapReader::microseconds(const std::string& key, std::int64_t fallback_us,
                                      std::int64_t min_us, std::int64_t max_us) {
-    return value(key, fallback_us, min_us, max_us, "a duration such as 200us or 1ms",
-                 std::to_string(fallback_us) + "us", parseMicroseconds);
+    return value(key, SchemaNode::Kind::Duration, fallback_us, min_us, max_us,
+                 "a duration such as 200us or 1ms", std::to_string(fallback_us) + "us",
+                 parseMicroseconds);
 }
 std::int64_t MapReader::size(const std::string& key, std::int64_t fallback, std::int64_t min,
                              std::int64_t max) {
-    return value(key, fallback, min, max, "a size such as 10KiB", sizeText(fallback), parseSize);
+    return value(key, SchemaNode::Kind::Size, fallback, min, max, "a size such as 10KiB",
+                 sizeText(fallback), parseSize);
 }
 std::uint32_t MapReader::mode(const std::string& key, std::uint32_t fallback) {
     char shown[8];
     std::snprintf(shown, sizeof shown, "%04o", fallback & 0777U);
-    return static_cast<std::uint32_t>(value<std::int64_t>(
-        key, fallback, 0, 0777, "octal permissions such as 0660", shown, parseMode));
+    return static_cast<std::uint32_t>(value<std::int64_t>(key, SchemaNode::Kind::Mode, fallback, 0,
+                                                          0777, "octal permissions such as 0660",
+                                                          shown, parseMode));
 }
 
 bool MapReader::boolean(const std::string& key, bool fallback) {
+    describe(key, SchemaNode::Kind::Boolean, fallback ? "true" : "false");
     const auto s = scalar(key, "true or false");
     bool v = fallback;
     if (s) {
@@ -301,7 +331,7 @@ bool MapReader::boolean(const std::string& key, bool fallback) {
 std::vector<std::string> MapReader::list(const std::string& key) {
     known_.insert(key);
     std::vector<std::string> out;
-    if (!has(key)) return out;
+    if (describe(key, SchemaNode::Kind::List) != nullptr || !has(key)) return out;
     const YAML::Node n = std::as_const(node_)[key];
     if (!n.IsSequence()) {
         document_.problem(n, sub(key) + ": expected a list, got " + kindOf(n));
@@ -323,6 +353,8 @@ std::vector<std::string> MapReader::list(const std::string& key) {
 
 MapReader MapReader::child(const std::string& key) {
     known_.insert(key);
+    if (describe(key, SchemaNode::Kind::Map) != nullptr)
+        return MapReader(document_, YAML::Node(), sub(key));
     return MapReader(document_, has(key) ? YAML::Node(std::as_const(node_)[key]) : YAML::Node(),
                      sub(key));
 }
@@ -330,7 +362,9 @@ MapReader MapReader::child(const std::string& key) {
 std::vector<MapReader> MapReader::children(const std::string& key) {
     known_.insert(key);
     std::vector<MapReader> out;
-    if (!has(key)) return out;
+    if (describe(key, SchemaNode::Kind::Maps) != nullptr)
+        out.emplace_back(document_, YAML::Node(), sub(key));
+    if (document_.schema() != nullptr || !has(key)) return out;
     const YAML::Node n = std::as_const(node_)[key];
     if (!n.IsSequence()) {
         document_.problem(n, sub(key) + ": expected a list, got " + kindOf(n));
@@ -345,7 +379,9 @@ std::vector<MapReader> MapReader::children(const std::string& key) {
 std::vector<std::pair<std::string, MapReader>> MapReader::named(const std::string& key) {
     known_.insert(key);
     std::vector<std::pair<std::string, MapReader>> out;
-    if (!has(key)) return out;
+    if (describe(key, SchemaNode::Kind::Named) != nullptr)
+        out.emplace_back("*", MapReader(document_, YAML::Node(), sub(key)));
+    if (document_.schema() != nullptr || !has(key)) return out;
     const YAML::Node n = std::as_const(node_)[key];
     if (!n.IsMap()) {
         document_.problem(n, sub(key) + ": expected a map, got " + kindOf(n));
@@ -359,6 +395,10 @@ std::vector<std::pair<std::string, MapReader>> MapReader::named(const std::strin
 
 YAML::Node MapReader::raw(const std::string& key) {
     known_.insert(key);
+    if (auto* node = describe(key, SchemaNode::Kind::Map)) {
+        node->open = true;
+        return YAML::Node(YAML::NodeType::Map);
+    }
     return has(key) ? YAML::Node(std::as_const(node_)[key]) : YAML::Node(YAML::NodeType::Map);
 }
 

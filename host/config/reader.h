@@ -4,11 +4,14 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "host/config/schema.h"
 
 namespace persona::host::config {
 
@@ -18,11 +21,21 @@ struct Effective {
     bool secret = false;
 };
 
+/// Table of options by which a part of the file was read, for the schema. The tables are in
+/// plugins, which are never unmapped.
+struct NotedOptions {
+    std::string path, module;
+    const psn_option* options = nullptr;
+    std::size_t count = 0;
+};
+
 /// A YAML file with overrides applied, and what was found wrong or effective while it was read.
 class Document {
   public:
     /// Reads at most 1 MiB. Problems are in problems().
     static Document load(const std::string& file);
+    /// An empty file that notes in schema() what is asked of it.
+    static Document describing();
     static Document fromText(const std::string& text, const std::string& name);
 
     /// PERSONA_A__B=x sets a.b; a first key that is not in `top_level` goes under `common`.
@@ -39,6 +52,10 @@ class Document {
               bool secret) {
         effective_.push_back({path, value, origin, secret});
     }
+    /// nullptr: a file is read.
+    [[nodiscard]] SchemaNode* schema() const { return schema_.get(); }
+    [[nodiscard]] const std::vector<NotedOptions>& options() const { return options_; }
+    void note(NotedOptions options) { options_.push_back(std::move(options)); }
     /// Where a node stands: "file:3:7", or the environment variable that set `path`.
     [[nodiscard]] std::string where(const YAML::Node& at, const std::string& path) const;
     /// The scalar with ${file:PATH}, ${env:NAME} and ${env:NAME:-DEFAULT} put in; nullopt after a
@@ -51,6 +68,8 @@ class Document {
     std::vector<std::string> problems_;
     std::vector<Effective> effective_;
     std::map<std::string, std::string> from_environment_;
+    std::shared_ptr<SchemaNode> schema_;
+    std::vector<NotedOptions> options_;
 };
 
 /// One map of the file: every key is asked for once; finish() reports the others.
@@ -85,14 +104,17 @@ class MapReader {
     void finish();
 
   private:
+    /// Notes what kind of value a key has, where a schema is wanted.
+    SchemaNode* describe(const std::string& key, SchemaNode::Kind kind,
+                         const std::string& fallback = "");
     std::optional<std::pair<std::string, YAML::Node>> scalar(const std::string& key,
                                                              const char* expected);
     [[nodiscard]] std::string sub(const std::string& key) const {
         return path_.empty() ? key : path_ + "." + key;
     }
     template <typename T, typename Parse>
-    T value(const std::string& key, T fallback, T min, T max, const char* expected,
-            const std::string& shown, Parse parse);
+    T value(const std::string& key, SchemaNode::Kind kind, T fallback, T min, T max,
+            const char* expected, const std::string& shown, Parse parse);
     Document& document_;
     YAML::Node node_;
     std::string path_;

@@ -81,6 +81,9 @@ class Dbwriter final : public sdk::Service {
             host.raw(), 1'000, 1'000,
             [](void* self) { static_cast<Dbwriter*>(self)->refreshDomainKeys(); }, this, &timer);
         host.timers().start(
+            host.raw(), 1'000, 1'000, [](void* self) { static_cast<Dbwriter*>(self)->showMails(); },
+            this, &timer);
+        host.timers().start(
             host.raw(), 10'000, 60'000,
             [](void* self) { static_cast<Dbwriter*>(self)->purgeLater(); }, this, &timer);
     }
@@ -162,6 +165,17 @@ class Dbwriter final : public sdk::Service {
     std::list<std::string> paths_;
     std::unique_ptr<wsapi::RoleParts> parts_;
     std::unique_ptr<accounts::Store> store_;
+    void showMails() {
+        const auto counts = sender_->counts();
+        mails_queued_.set(static_cast<std::int64_t>(counts.queued));
+        mails_delivered_.set(static_cast<std::int64_t>(counts.delivered));
+        mails_retried_.set(static_cast<std::int64_t>(counts.retried));
+        mails_dead_.set(static_cast<std::int64_t>(counts.dead));
+    }
+
+    sdk::Metric mails_queued_ = host.gauge("mail.queued"),
+                mails_delivered_ = host.gauge("mail.delivered"),
+                mails_retried_ = host.gauge("mail.retried"), mails_dead_ = host.gauge("mail.dead");
     std::unique_ptr<mail::Sender> sender_;
     std::unique_ptr<Writes> writes_;
     std::unique_ptr<wsapi::Api> api_;

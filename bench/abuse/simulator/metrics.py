@@ -12,13 +12,6 @@ STOPPED, WAS_CHALLENGED, SECOND_TRY, RIGHT = 64, 32, 128, trace.RIGHT_PASSWORD
 OUTCOMES = {1: "auth_ok", 5: "mail_sent"}
 LOGIN, VERIFY, STATIC_ROUTES = trace.ROUTES.index("authenticate_user"), trace.ROUTES.index("verify"), range(4)
 LOGINS = {trace.BEHAVIOUR[k] for k in ("signin", "reauth", "signup", "reset")}
-# Microseconds that a request costs when nothing stops it (world.cpp); hashes are added by the scenario.
-COSTS = {"root": 80, "include_js": 60, "sign_in": 100, "static": 60, "session_context": 100, "address_info": 200, "have_email": 150,
-         "authenticate_user": 200, "list_emails": 150, "cert_key": 1100, "interaction_data": 100, "stage_user": 300, "user_creation_status": 150,
-         "complete_user_creation": 300, "stage_reset": 300, "password_reset_status": 150, "complete_reset": 300, "stage_email": 300,
-         "email_addition_status": 150, "complete_email_confirmation": 300, "update_password": 300, "verify": 120, "unknown_call": 30,
-         "unknown_path": 50, "logout": 120, "email_for_token": 150, "stage_unblock": 300, "complete_unblock": 300, "discovery": 200}
-HASHES = {"authenticate_user": 1, "stage_user": 1, "complete_reset": 1, "update_password": 2}
 VERIFY_COSTS = [4430, 9130, 255, 60, 150, 120]  # by kind of abuse: requests.cpp, assertion()
 
 
@@ -38,21 +31,22 @@ def percent(part, whole):
     return 100.0 * part / whole if whole else None
 
 
-def _cost(row, scenario, records):
+def _cost(row, costs, records):
     """What the row costs when nothing stops it: the demand, whether or not the back end had the cores for it."""
     if row.cost and row.outcome != BUSY:
         return row.cost
     name = trace.ROUTES[row.route]
     if name == "verify" and row.label == trace.ATTACK and records:
         return VERIFY_COSTS[records(row.activity) % len(VERIFY_COSTS)]
-    return COSTS[name] + HASHES.get(name, 0) * scenario["stub"]["hash_us"]
+    return costs[name]
 
 
 class Evaluation:
-    """`records(activity)` gives the aux field of a record of the trace."""
+    """`costs`: microseconds that a request of each route costs the back end when nothing stops it (the stub's
+    /routes); `records(activity)` gives the aux field of a record of the trace."""
 
-    def __init__(self, scenario, rows, records=None):
-        self.scenario, self.records = scenario, records
+    def __init__(self, scenario, rows, costs, records=None):
+        self.scenario, self.costs, self.records = scenario, costs, records
         self.begin, self.end = scenario["before"], scenario["before"] + scenario["attack"]
         self.requests = [r for r in rows if r.route != ACTIVITY]
         self.ends = [r for r in rows if r.route == ACTIVITY]
@@ -72,7 +66,7 @@ class Evaluation:
         sent = [r for r in self.attack if r.verdict != UNSENT]
         # A request that hung until its sender gave up was not stopped by anybody.
         through = [r for r in sent if r.verdict in (ADMITTED, TIMED_OUT)]
-        offered, admitted = (sum(_cost(r, self.scenario, self.records) for r in rows) for rows in (sent, through))
+        offered, admitted = (sum(_cost(r, self.costs, self.records) for r in rows) for rows in (sent, through))
         return percent(len(sent) - len(through), len(sent)), percent(offered - admitted, offered)
 
     def figures(self):
@@ -121,7 +115,7 @@ class Evaluation:
             times.sort()
             worst = max(worst, max(sum(1 for u in times if t <= u < t + 600) for t in times))
         seconds = max(1e-9, self.end - self.begin)
-        through = [(r, _cost(r, self.scenario, self.records)) for r in self.attack if r.verdict in (ADMITTED, TIMED_OUT)]
+        through = [(r, _cost(r, self.costs, self.records)) for r in self.attack if r.verdict in (ADMITTED, TIMED_OUT)]
         hashes = sum(cost for r, cost in through if cost > 10000) / 1e6 / seconds
         verify = sum(cost for r, cost in through if r.route == VERIFY) / 1e6 / seconds
         return {"takeovers": (sum(OUTCOMES.get(r.outcome) == "auth_ok" for r in self.attack), "accounts"),

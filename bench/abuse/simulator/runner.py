@@ -64,7 +64,7 @@ def start_stub(work, scenario, core, binaries):
     os.makedirs(f"{work}/var/secrets", mode=0o700, exist_ok=True)
     stub = Process("aastub", [f"{binaries}/aastub", "--accounts", str(scenario["legit"]["users"]), "--api-cores", str(s["api_cores"]),
                               "--hash-cores", str(s["hash_cores"]), "--hash-us", str(s["hash_us"]), "--mail-interval-s",
-                              str(s["mail_interval_s"]), "--secret", f"{work}/var/secrets/class"], work, core, out=subprocess.PIPE, stdin=subprocess.PIPE)
+                              str(s["mail_interval_s"]), "--class-secret", f"{work}/var/secrets/class"], work, core, out=subprocess.PIPE, stdin=subprocess.PIPE)
     words = stub.process.stdout.readline().decode().split()
     if len(words) != 4:
         stub.stop()
@@ -110,8 +110,9 @@ def run(path, seed, target_name, tier=None, out=None, limits=1.0, config=None, s
         events.join(5)
         died = target.process is not None and target.process.process.poll() is not None
         cpu = target.process.cpu_seconds() - before if target.process and not died else None
-        counters = json.load(urllib.request.urlopen(f"http://127.0.0.1:{control}/counters", timeout=10))
-        summary = summarise(scenario, seed, target, tier, limits, f"{work}/results", octets, counters, sampler, cpu, said, died)
+        ask = lambda what: json.load(urllib.request.urlopen(f"http://127.0.0.1:{control}/{what}", timeout=10))
+        counters, costs = ask("counters"), dict(ask("routes"))
+        summary = summarise(scenario, seed, target, tier, limits, f"{work}/results", octets, counters, costs, sampler, cpu, said, died)
         summary["events"] = events.done
         if died:
             print(f"bench: {target_name} ended during {scenario['name']}:\n{target.process.tail()}", file=sys.stderr)
@@ -124,10 +125,10 @@ def run(path, seed, target_name, tier=None, out=None, limits=1.0, config=None, s
         shutil.rmtree(work, ignore_errors=True)
 
 
-def summarise(scenario, seed, target, tier, limits, results, octets, counters, sampler, cpu, said, died):
+def summarise(scenario, seed, target, tier, limits, results, octets, counters, costs, sampler, cpu, said, died):
     record = trace.RECORD.size
     aux = lambda activity: int.from_bytes(octets[activity * record + 20:activity * record + 24], "little")
-    evaluation = metrics.Evaluation(scenario, metrics.read(results), aux)
+    evaluation = metrics.Evaluation(scenario, metrics.read(results), costs, aux)
     figures = evaluation.figures()
     figures["rss_max"] = (max((s[0] for s in sampler.samples), default=0) / 1024, "MiB")
     if cpu is not None:

@@ -19,9 +19,7 @@ struct LoadSettings {
     Micros length_us = 0;  ///< nothing begins later; what goes on gets 12 s more
     std::size_t most_connections = 17'000;
     Micros person_timeout_us = 15'000'000, bot_timeout_us = 12'000'000;
-    double calls_per_second = 20'000;  ///< PBKDF2 of 250 rounds that one source's core makes
-    double delay_factor = 1;           ///< of that time, when the target's puzzles are eased
-    std::size_t most_puzzles = 64;     ///< waiting for this machine's one solver
+    std::size_t most_puzzles = 64;  ///< waiting for this machine's one solver
 };
 
 /// Replays a trace: people walk through their activities, answer challenges and wait as they are
@@ -49,7 +47,7 @@ class Generator {
         const Record* record = nullptr;
         std::vector<Step> steps;
         std::size_t at = 0;
-        unsigned tries = 0, challenges = 0;
+        unsigned tries = 0, challenges = 0, mails = 0;
         bool stopped = false, challenged = false, signed_in = false, fetched_context = false;
         std::string work;
     };
@@ -64,6 +62,7 @@ class Generator {
     void passed(const Shared& task, const Step& step, Outcome outcome);
     void stopped(const Shared& task, const Step& step, const Message* answer, Verdict verdict);
     bool takeChallenge(const Shared& task, const Message& answer);
+    bool takeMail(const Shared& task);
     void finish(const Shared& task, Verdict end);
     void hold(const Record& record);
     void sweep();

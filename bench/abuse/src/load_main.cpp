@@ -40,8 +40,6 @@ int main(int count, char** words) try {
     settings.port = std::stoi(options["--port"]);
     settings.control = std::stoi(options["--control"]);
     settings.length_us = static_cast<abuse::Micros>(std::stod(options["--seconds"]) * 1e6);
-    if (options.contains("--delay-factor"))
-        settings.delay_factor = std::stod(options["--delay-factor"]);
     if (options.contains("--connections"))
         settings.most_connections = std::stoul(options["--connections"]);
     const auto trace = mapTrace(options["--trace"]);

@@ -206,6 +206,8 @@ std::string requestOf(const Record& r, const Step& step, const Jar& jar, int por
         out.append("\r\n").append(jar.field());
         if (route.post) out += "Content-Type: application/json\r\n";
     }
+    // Whoever works outside a browser takes the puzzle that suits processors best.
+    if (!isLegitimate(r) && r.tier >= 2) out += "BID-Work-Alg: s256\r\n";
     if (!work.empty()) out.append("BID-Work: ").append(work).append("\r\n");
     if (!route.post) return out + "\r\n";
     const auto body = bodyOf(r, step, jar);

@@ -141,7 +141,7 @@ Stub::Answer Stub::act(const Asked& a) {
         }
         case UpdatePassword: {
             Answer out;
-            out.hash = 2 * settings_.hash_us;
+            out.hash = a.route.hashes * settings_.hash_us;
             return out;
         }
         default:
@@ -154,7 +154,7 @@ Stub::Answer Stub::context(const Asked& a) {
     Answer out;
     if (!session) {
         session = cookies_.fresh(std::nullopt);
-        out.fields = cookies_.set(*session);
+        out.fields = cookies_.set(*session, a.cookie, "");
     }
     out.body =
         R"({"csrf_token":")" + session->csrf() +
@@ -199,7 +199,7 @@ Stub::Answer Stub::logIn(const Asked& a, const Cookies::Session& session) {
         failures_.erase(account);
         auto in = session;
         in.account = account;
-        out.fields = cookies_.set(in) + cookies_.setDevice(a.cookie, account);
+        out.fields = cookies_.set(in, a.cookie, email);
         out.body = R"({"success":true,"userid":)" + std::to_string(account) + "}";
         out.outcome = Outcome::AuthOk;
         return out;
@@ -212,7 +212,7 @@ Stub::Answer Stub::logIn(const Asked& a, const Cookies::Session& session) {
 
 Stub::Answer Stub::stage(const Asked& a, const std::string& email) {
     Answer out;
-    if (a.route.hashes) out.hash = settings_.hash_us;
+    out.hash = a.route.hashes * settings_.hash_us;
     const bool must_exist =
         a.route.route == Route::StageReset || a.route.route == Route::StageUnblock;
     if (must_exist && !known(email)) {  // answered like success, and nothing is sent
@@ -243,12 +243,13 @@ Stub::Answer Stub::complete(const Asked& a, Cookies::Session session) {
         out.outcome = Outcome::TokenBad;
         return out;
     }
-    if (a.route.hashes) out.hash = settings_.hash_us;
+    out.hash = a.route.hashes * settings_.hash_us;
     auto& box = mailboxes_[token->second];
     box.staged = false;
-    session.account = accountOf(token->second);
-    failures_.erase(*session.account);
-    out.fields = cookies_.set(session) + cookies_.setDevice(a.cookie, *session.account);
+    failures_.erase(accountOf(token->second));
+    // The link of a step-up makes the browser known; all others sign in besides.
+    if (a.route.route != Route::CompleteUnblock) session.account = accountOf(token->second);
+    out.fields = cookies_.set(session, a.cookie, token->second);
     out.outcome = Outcome::TokenOk;
     tokens_.erase(token);
     return out;
@@ -270,17 +271,31 @@ Stub::Answer Stub::verify(const Asked& a) {
 void Stub::control(const std::shared_ptr<Exchange>& place, const Message& request) {
     const auto target = request.target();
     if (target == "/counters") return place->answer(response(200, "application/json", counters()));
+    if (target == "/routes") return place->answer(response(200, "application/json", routes()));
     const auto query = target.substr(std::min(target.find('?') + 1, target.size()));
     if (!target.starts_with("/cookies?"))
         return place->answer(
-            response(404, "text/plain", "aastub: /counters or /cookies?account=N\n"));
+            response(404, "text/plain", "aastub: /counters, /routes, /cookies?account=N\n"));
     const auto account = static_cast<std::uint32_t>(std::stoul("0" + queryValue(query, "account")));
+    const bool known = queryValue(query, "device") == "1";
     std::string fields;
-    if (queryValue(query, "session") == "1")
-        fields += cookies_.set(cookies_.fresh(
-            queryValue(query, "signed") == "1" ? std::optional(account) : std::nullopt));
-    if (queryValue(query, "device") == "1") fields += cookies_.setDevice("", account);
+    if (queryValue(query, "signed") == "1")
+        fields = cookies_.set(cookies_.fresh(account), "", emailOf(account));
+    else if (queryValue(query, "session") == "1")
+        fields = cookies_.set(cookies_.fresh(std::nullopt), "", known ? emailOf(account) : "");
+    else if (known)
+        fields = cookies_.setKnown(emailOf(account));
     place->answer(response(200, "text/plain", "", fields));
+}
+
+std::string Stub::routes() const {
+    std::string out = "[";
+    for (int i = 0; i < static_cast<int>(Route::Count); ++i) {
+        const auto& r = info(static_cast<Route>(i));
+        out += std::string(i > 0 ? "," : "") + "[\"" + r.name + "\"," +
+               std::to_string(r.cost_us + r.hashes * settings_.hash_us) + "]";
+    }
+    return out + "]";
 }
 
 std::string Stub::counters() const {

@@ -25,7 +25,8 @@ class Stub {
   public:
     Stub(Loop& loop, const StubSettings& settings);
     void serve(const std::shared_ptr<Exchange>& place, const Message& request);
-    /// GET /counters; /cookies?account=N&signed=0|1&device=0|1: `name=value` lines.
+    /// GET /counters; /routes: name and whole cost of each;
+    /// /cookies?account=N&signed=0|1&device=0|1: `name=value` lines.
     void control(const std::shared_ptr<Exchange>& place, const Message& request);
 
   private:
@@ -54,6 +55,7 @@ class Stub {
         return accountOf(email) < settings_.accounts;
     }
     [[nodiscard]] std::string counters() const;
+    [[nodiscard]] std::string routes() const;
 
     struct Mailbox {
         Micros last = -1;

@@ -11,6 +11,7 @@ namespace persona::abuse {
 namespace {
 
 constexpr std::string_view kSession = "browserid_state";
+constexpr std::int64_t kSessionMs = 28LL * 86'400'000;
 
 wsapi::KeyRing readKeys(const std::string& file) {
     auto keys = wsapi::loadOrCreateKeyRing(file);
@@ -35,9 +36,9 @@ std::string Cookies::Session::csrf() const {
     return hex(hashOf(id, 0xC5F));
 }
 
-Cookies::Cookies(const std::string& secret_file)
-    : key_(hashOf(secret_file, static_cast<std::uint64_t>(unixMs()))),
-      devices_(readKeys(secret_file), false) {}
+Cookies::Cookies(const std::string& class_secret)
+    : key_(hashOf(class_secret, static_cast<std::uint64_t>(unixMs()))),
+      classes_(readKeys(class_secret), false) {}
 
 std::string Cookies::macOf(std::string_view id, std::string_view account) const {
     return hex(hashOf(account, hashOf(id, key_)));
@@ -60,19 +61,23 @@ Cookies::Session Cookies::fresh(std::optional<std::uint32_t> account) {
     return {hex(mix(key_ ^ ++count_)), account};
 }
 
-std::string Cookies::set(const Session& s) const {
+std::string Cookies::set(const Session& s, std::string_view field, std::string_view proven) const {
     const auto account = s.account ? std::to_string(*s.account) : "-";
-    return "Set-Cookie: " + std::string(kSession) + "=" + s.id + "." + account + "." +
-           macOf(s.id, account) + "; path=/wsapi; httponly\r\n";
+    std::string out = "Set-Cookie: " + std::string(kSession) + "=" + s.id + "." + account + "." +
+                      macOf(s.id, account) + "; path=/wsapi; httponly\r\n";
+    const auto now = unixMs();
+    // As the roles do: an address that was shown to be one's own counts, signed in or not.
+    const auto value =
+        s.account || !proven.empty()
+            ? classes_.signedIn(field, proven, s.account ? now + kSessionMs : now, now)
+            : classes_.signedOut(field, now);
+    return value ? out + "Set-Cookie: " + *value + "\r\n" : out;
 }
 
-std::string Cookies::setDevice(std::string_view field, std::uint32_t account) const {
-    const auto value = devices_.issue(field, account, unixMs());
+std::string Cookies::setKnown(std::string_view address) const {
+    const auto now = unixMs();
+    const auto value = classes_.signedIn("", address, now, now);
     return value ? "Set-Cookie: " + *value + "\r\n" : "";
-}
-
-bool Cookies::knowsDevice(std::string_view field, std::uint32_t account) const {
-    return devices_.find(field, account, unixMs()).has_value();
 }
 
 }  // namespace persona::abuse

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "libs/wsapi/devices.h"
+#include "libs/wsapi/session_class.h"
 
 namespace persona::abuse {
 
@@ -17,18 +17,21 @@ class Cookies {
         std::optional<std::uint32_t> account;  ///< signed in
         [[nodiscard]] std::string csrf() const;
     };
-    explicit Cookies(const std::string& secret_file);
+    /// `class_secret`: the file that the router reads too; made when there is none.
+    explicit Cookies(const std::string& class_secret);
     [[nodiscard]] std::optional<Session> session(std::string_view cookie_field) const;
     [[nodiscard]] Session fresh(std::optional<std::uint32_t> account);
-    /// Set-Cookie fields, each with CR LF.
-    [[nodiscard]] std::string set(const Session& session) const;
-    [[nodiscard]] std::string setDevice(std::string_view cookie_field, std::uint32_t account) const;
-    [[nodiscard]] bool knowsDevice(std::string_view cookie_field, std::uint32_t account) const;
+    /// Set-Cookie fields of session and class, each with CR LF. `proven`: an address that this
+    /// browser has just shown to be its own; empty: none.
+    [[nodiscard]] std::string set(const Session& session, std::string_view cookie_field,
+                                  std::string_view proven) const;
+    /// What a browser holds that signed in as that address some time ago, and is signed in no more.
+    [[nodiscard]] std::string setKnown(std::string_view address) const;
 
   private:
     [[nodiscard]] std::string macOf(std::string_view id, std::string_view account) const;
     std::uint64_t key_, count_ = 0;
-    wsapi::DeviceCookies devices_;
+    wsapi::ClassCookies classes_;
 };
 
 }  // namespace persona::abuse

@@ -29,13 +29,13 @@ persona::abuse::StubSettings read(int count, char** words) {
             out.hash_us = std::stol(value);
         else if (key == "--mail-interval-s")
             out.mail_interval_s = static_cast<std::uint32_t>(std::stoul(value));
-        else if (key == "--secret")
+        else if (key == "--class-secret")
             out.secret_file = value;
         else
             throw std::invalid_argument("unknown option " + key);
     }
     if (out.secret_file.empty() || out.api_cores == 0 || out.hash_cores == 0)
-        throw std::invalid_argument("--secret FILE and at least one core are needed");
+        throw std::invalid_argument("--class-secret FILE and at least one core are needed");
     return out;
 }
 

@@ -10,37 +10,36 @@
 #include <thread>
 #include <vector>
 
+#include "libs/pow/puzzle.h"
+
 namespace persona::abuse {
 
-/// A proof-of-work challenge as it is sent in BID-Challenge (anti-abuse.md, section 4).
-struct Puzzle {
-    std::string text, algorithm, seed;  ///< `seed` as it is written
-    unsigned iterations = 0, parts = 0, bits = 0;
-    /// Hashes that the whole takes on average.
-    [[nodiscard]] double meanCalls() const;
-};
-std::optional<Puzzle> readPuzzle(std::string_view text);
+/// The puzzle in a BID-Challenge (anti-abuse.md, section 4); nothing: it is none, or harder than
+/// anybody would wait for.
+std::optional<pow::Puzzle> readPuzzle(std::string_view challenge);
 
 /// One thread that solves what it is given, in turn. `done` is called by collect().
 class Solver {
   public:
     struct Solved {
-        std::string work;  ///< value of BID-Work; empty: given up
-        double calls = 0;
+        std::string work;           ///< value of BID-Work
+        double calls = 0;           ///< of the hash that it took
+        double calls_a_second = 1;  ///< that one core of a source makes natively
     };
     using Done = std::function<void(const Solved&)>;
     Solver();
     ~Solver();
     Solver(const Solver&) = delete;
     Solver& operator=(const Solver&) = delete;
-    void solve(Puzzle puzzle, Done done);
+    void solve(std::string challenge, const pow::Puzzle& puzzle, Done done);
     /// Calls back for all that is solved by now; [the thread that asked].
     void collect();
     [[nodiscard]] std::size_t waiting() const { return waiting_; }
 
   private:
     struct Job {
-        Puzzle puzzle;
+        std::string challenge;
+        pow::Puzzle puzzle;
         Done done;
         Solved solved;
     };

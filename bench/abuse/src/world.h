@@ -48,7 +48,7 @@ struct RouteInfo {
     bool post;
     const char* path;
     std::uint32_t cost_us;  ///< of the API's pool
-    bool hashes;            ///< and a password hash besides
+    int hashes;             ///< and so many password hashes besides
 };
 
 const RouteInfo& info(Route route);

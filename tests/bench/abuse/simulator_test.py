@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The trace compiler, the scenarios and the metrics: simulator_test.py TOP."""
-import glob, os, sys, unittest
+import glob, os, re, sys, unittest
 
 TOP = os.path.abspath(sys.argv[1])
 sys.path.insert(0, f"{TOP}/bench/abuse")
@@ -8,6 +8,9 @@ from simulator import metrics, people, scenario, targets, trace
 
 SMALL = {"before": 2, "attack": 5, "after": 2, "legit": {"users": 500, "flow": 50, "cgnat_users": [50, 80], "sites": 20},
          "attacks": [{"kind": "guess", "sources": 40, "rate": 1, "hit": 0.5}, {"kind": "flood", "sources": 3, "rate": 20}]}
+
+
+COSTS = {"authenticate_user": 168200, "session_context": 100, "stage_reset": 300}
 
 
 def events(octets):
@@ -60,6 +63,11 @@ class Trace(unittest.TestCase):
         self.assertAlmostEqual(sum(day(t) for t in range(1440)) / 1440, 1, delta=0.01)
         self.assertAlmostEqual(max(day(t) for t in range(1440)), 1.95, delta=0.01)
 
+    def test_routes_are_numbered_as_the_generator_numbers_them(self):
+        with open(f"{TOP}/bench/abuse/src/world.cpp") as f:
+            names = re.findall(r'\{\w+,\s+"(\w+)",\s+(?:true|false),', f.read())
+        self.assertEqual(names, trace.ROUTES)
+
     def test_addresses_are_handed_out_once(self):
         a = people.Addresses(5)
         many = [a.one() for _ in range(20000)]
@@ -92,7 +100,7 @@ class Metrics(unittest.TestCase):
         self.scenario = scenario.complete("t", {"before": 10, "attack": 20, "after": 20})
 
     def evaluate(self, rows):
-        return metrics.Evaluation(self.scenario, rows)
+        return metrics.Evaluation(self.scenario, rows, COSTS)
 
     def test_stopped_by_requests_and_by_cost(self):
         login = trace.ROUTES.index("authenticate_user")

@@ -3,8 +3,8 @@ import collections, struct
 from . import people, trace
 
 # bench/abuse/src/wire.h: Result.
-RESULT = struct.Struct("<QIIIIIHBBBBBBI")
-Row = collections.namedtuple("Row", "at latency cost actor account activity status route verdict outcome label place flags group")
+RESULT = struct.Struct("<QIIIIIHBBBBBBIQ")
+Row = collections.namedtuple("Row", "at latency cost actor account activity status route verdict outcome label place flags group decision")
 ADMITTED, REFUSED, CHALLENGED, DROPPED, TIMED_OUT, SERVED, UNSENT = range(7)
 FINISHED, SIGNED_IN, GAVE_UP, CUT_OFF = 16, 17, 18, 19
 ACTIVITY, BUSY = 255, 16
@@ -172,3 +172,14 @@ class Evaluation:
                 one[3] += r.verdict in (DROPPED, TIMED_OUT)
                 one[4] += r.verdict == ADMITTED
         return out
+
+    def by_rule(self, explained):
+        """`explained`: decision id to the rule that decided. Per side: how many each rule stopped."""
+        out = {}
+        for side, rows in (("legit", self.legit), ("attack", self.attack)):
+            for r in rows:
+                if r.verdict in (REFUSED, CHALLENGED, DROPPED):
+                    kind = "challenged" if r.verdict == CHALLENGED else "refused"
+                    name = f"{side} {kind} by {explained.get(r.decision, 'a rule that is not told')} ({trace.ROUTES[r.route]})"
+                    out[name] = out.get(name, 0) + 1
+        return dict(sorted(out.items(), key=lambda item: -item[1])[:60])

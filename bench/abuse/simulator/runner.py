@@ -112,7 +112,7 @@ def run(path, seed, target_name, tier=None, out=None, limits=1.0, config=None, s
         cpu = target.process.cpu_seconds() - before if target.process and not died else None
         ask = lambda what: json.load(urllib.request.urlopen(f"http://127.0.0.1:{control}/{what}", timeout=10))
         counters, costs = ask("counters"), dict(ask("routes"))
-        summary = summarise(scenario, seed, target, tier, limits, f"{work}/results", octets, counters, costs, sampler, cpu, said, died)
+        summary = summarise(scenario, seed, target, tier, limits, f"{work}/results", f"{work}/var/antiabuse.jsonl", octets, counters, costs, sampler, cpu, said, died)
         summary["events"] = events.done
         if died:
             print(f"bench: {target_name} ended during {scenario['name']}:\n{target.process.tail()}", file=sys.stderr)
@@ -125,7 +125,7 @@ def run(path, seed, target_name, tier=None, out=None, limits=1.0, config=None, s
         shutil.rmtree(work, ignore_errors=True)
 
 
-def summarise(scenario, seed, target, tier, limits, results, octets, counters, costs, sampler, cpu, said, died):
+def summarise(scenario, seed, target, tier, limits, results, rules, octets, counters, costs, sampler, cpu, said, died):
     record = trace.RECORD.size
     aux = lambda activity: int.from_bytes(octets[activity * record + 20:activity * record + 24], "little")
     evaluation = metrics.Evaluation(scenario, metrics.read(results), costs, aux)
@@ -142,7 +142,22 @@ def summarise(scenario, seed, target, tier, limits, results, octets, counters, c
     figures["unattributed_core_s"] = (max(0.0, (counters["api_core_us"] + counters["hash_core_us"]) / 1e6 - attributed), "core-s")
     return {"scenario": scenario["name"], "title": scenario["title"], "seed": seed, "target": target.name, "tier": tier, "limits": limits,
             "seconds": [scenario["before"], scenario["attack"], scenario["after"]], "figures": figures, "slots": evaluation.slots(),
-            "routes": evaluation.by_route(), "stub": counters}
+            "routes": evaluation.by_route(), "rules": evaluation.by_rule(explained(rules)), "stub": counters}
+
+
+def explained(file):
+    """Decision id to the rule that decided, out of the filter's explain lines; those that ours leaves out under
+    load are missing."""
+    out = {}
+    if os.path.exists(file):
+        with open(file, errors="replace") as lines:
+            for line in lines:
+                try:
+                    entry = json.loads(line)
+                    out[int(entry["id"], 16)] = entry["rules"][0]["rule"] if entry["rules"] else entry["verdict"]
+                except (ValueError, KeyError, TypeError):
+                    continue  # the last line of a process that was ended may be half a one
+    return out
 
 
 def keep(out, summary, work):
@@ -151,6 +166,6 @@ def keep(out, summary, work):
     with open(os.path.join(out, f"{name}.json"), "w") as f:
         json.dump(summary, f)
     # For whoever looks for which rule let what through.
-    for file in ("results", "var/access.log"):
+    for file in ("results", "var/access.log", "var/antiabuse.jsonl"):
         if os.path.exists(f"{work}/{file}"):
             shutil.copy(f"{work}/{file}", os.path.join(out, f"{name}.{os.path.basename(file)}"))

@@ -244,6 +244,8 @@ void Generator::log(const Task& task, Route route, Verdict verdict, const Step& 
         (r.flags & 15) | (task.stopped ? kStopped : 0) | (task.challenged ? kFirstWrong : 0) |
         (step.login ? kPatient : 0) | (task.tries > 0 ? kSecondTry : 0));
     out.group = r.group;
+    if (answer)
+        out.decision = std::strtoull(std::string(answer->field("bid-aa-id")).c_str(), nullptr, 16);
     if (out.route == kActivity) out.latency_us = r.behaviour;
     results_.write(reinterpret_cast<const char*>(&out), sizeof out);
 }

@@ -23,7 +23,7 @@ struct Record {
 };
 static_assert(sizeof(Record) == 40);
 
-/// One line of the generator's result file, 40 octets.
+/// One line of the generator's result file, 48 octets.
 struct Result {
     std::uint64_t at_us;
     std::uint32_t latency_us;
@@ -39,8 +39,9 @@ struct Result {
     std::uint8_t place;
     std::uint8_t flags;
     std::uint32_t group;
+    std::uint64_t decision;  ///< BID-AA-Id of the answer; 0: none
 };
-static_assert(sizeof(Result) == 40);
+static_assert(sizeof(Result) == 48);
 
 enum Flag : std::uint8_t {
     kKnownDevice = 1,    ///< holds the device cookie of its account

@@ -4,48 +4,18 @@
 #include <array>
 
 #include "bench/abuse/src/world.h"
+#include "libs/protocol/base64url.h"
 
 namespace persona::abuse {
 
 namespace {
 
-constexpr std::string_view kAlphabet =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr std::size_t kMaxParts = 64;
 // anti-abuse.md, cost table of section 1.
 constexpr std::int64_t kRsaUs = 15, kLargeRsaUs = 4'400, kLargeDsaUs = 9'100;
 constexpr std::size_t kDigitsOf2048 = 620, kHexOf2048 = 520;
 
 }  // namespace
-
-std::string encodeBase64(std::string_view octets) {
-    std::string out;
-    std::uint32_t bits = 0;
-    int count = 0;
-    for (const char c : octets) {
-        bits = (bits << 8) | static_cast<unsigned char>(c);
-        for (count += 8; count >= 6; count -= 6) out += kAlphabet[(bits >> (count - 6)) & 63];
-    }
-    if (count > 0) out += kAlphabet[(bits << (6 - count)) & 63];
-    return out;
-}
-
-std::string decodeBase64(std::string_view text) {
-    std::string out;
-    std::uint32_t bits = 0;
-    int count = 0;
-    for (const char c : text) {
-        const auto at = kAlphabet.find(c);
-        if (at == std::string_view::npos) return {};
-        bits = (bits << 6) | static_cast<std::uint32_t>(at);
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            out += static_cast<char>((bits >> count) & 255);
-        }
-    }
-    return out;
-}
 
 bool isPrivateHost(std::string_view host) {
     static constexpr std::array kStarts{"10.",      "127.",    "192.168.",
@@ -68,7 +38,7 @@ Judged judgeAssertion(std::string_view body) {
         ++parts;
         const auto a = last.find('.'), b = last.rfind('.');
         if (a == std::string_view::npos || a == b) continue;
-        const auto payload = decodeBase64(last.substr(a + 1, b - a - 1));
+        const auto payload = protocol::decodeBase64Url(last.substr(a + 1, b - a - 1)).value_or("");
         const auto issuer = jsonValue(payload, "iss");
         if (!issuer.empty() && issuer != "127.0.0.1" && !issuer.ends_with(".example"))
             out.foreign_issuer = issuer;

@@ -19,7 +19,4 @@ Judged judgeAssertion(std::string_view body);
 /// Loopback, private, link-local, shared, and names that are no public ones.
 bool isPrivateHost(std::string_view host);
 
-std::string encodeBase64(std::string_view octets);
-std::string decodeBase64(std::string_view text);
-
 }  // namespace persona::abuse

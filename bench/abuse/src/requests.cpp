@@ -1,7 +1,7 @@
 #include <array>
 
-#include "bench/abuse/src/assertions.h"
 #include "bench/abuse/src/scripts.h"
+#include "libs/protocol/base64url.h"
 
 namespace persona::abuse {
 
@@ -37,7 +37,8 @@ std::string digits(std::uint64_t seed, std::size_t count, bool as_hex) {
 
 std::string part(const std::string& head, const std::string& payload,
                  const std::string& signature) {
-    return encodeBase64(head) + "." + encodeBase64(payload) + "." + signature;
+    return protocol::encodeBase64Url(head) + "." + protocol::encodeBase64Url(payload) + "." +
+           signature;
 }
 
 /// A key as it stands in a certificate: modulus in decimal, discrete-log numbers in hexadecimal.

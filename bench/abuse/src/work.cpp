@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "bench/abuse/src/assertions.h"
+#include "libs/protocol/base64url.h"
 
 namespace persona::abuse {
 
@@ -31,7 +31,7 @@ std::optional<pow::Puzzle> readPuzzle(std::string_view text) {
     if (parts.size() != 11 || parts[0] != "v1" || parts[3] != "4") return std::nullopt;
     pow::Puzzle out;
     const auto algorithm = pow::algorithmOf(parts[1]);
-    const auto seed = decodeBase64(parts[8]);
+    const auto seed = protocol::decodeBase64Url(parts[8]).value_or("");
     if (!algorithm || !number(parts[2], out.iterations) || !number(parts[4], out.bits) ||
         out.bits < 3 || out.bits > kMostBits || seed.size() != out.seed.size())
         return std::nullopt;

@@ -87,12 +87,6 @@ TEST(Requests, AssertionsCostWhatTheirKindCosts) {
     EXPECT_EQ(judge(5, Variant::WrongPassword).outcome, Outcome::VerifyBad);
 }
 
-TEST(Requests, Base64GoesThereAndBack) {
-    for (const std::string text : {"", "f", "fo", "foo", "foob", "\xff\xfe\xfd!"})
-        EXPECT_EQ(decodeBase64(encodeBase64(text)), text);
-    EXPECT_EQ(encodeBase64("foob"), "Zm9vYg");
-}
-
 TEST(World, GeneratorAndStubAgreeOnPeople) {
     for (const std::uint32_t n : {0U, 1U, 29'999U, 1'000'000U}) EXPECT_EQ(accountOf(emailOf(n)), n);
     EXPECT_GE(accountOf(emailOf(kStrangers + 5)), kStrangers);

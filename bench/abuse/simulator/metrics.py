@@ -127,17 +127,18 @@ class Evaluation:
     def slots(self, width=5):
         """Per slot: people's requests, refused, challenged; attack's requests, admitted."""
         out = collections.defaultdict(lambda: [0, 0, 0, 0, 0])
+        first = self.begin % width  # one slot begins with the attack
         for r in self.legit:
-            s = out[int(r.at / 1e6 // width)]
+            s = out[int((r.at / 1e6 - first) // width)]
             s[0] += 1
             s[1] += self.refused(r)
             s[2] += r.verdict == CHALLENGED
         for r in self.attack:
             if r.verdict != UNSENT:
-                s = out[int(r.at / 1e6 // width)]
+                s = out[int((r.at / 1e6 - first) // width)]
                 s[3] += 1
                 s[4] += r.verdict in (ADMITTED, TIMED_OUT)
-        return [[k * width] + out[k] for k in sorted(out)]
+        return [[k * width + first] + out[k] for k in sorted(out)]
 
     def mitigated_after(self, width=5):
         """Seconds until the first slot after which less than a tenth of the attack gets through; None: never."""
@@ -171,6 +172,14 @@ class Evaluation:
                 one[2] += r.verdict == CHALLENGED
                 one[3] += r.verdict in (DROPPED, TIMED_OUT)
                 one[4] += r.verdict == ADMITTED
+        return out
+
+    def by_attack(self):
+        """Per entry of the scenario's attacks: kind, tier as given, requests, let through, unsent."""
+        out = []
+        for index, attack in enumerate(self.scenario["attacks"]):
+            rows = [r for r in self.attack if r.group == index + 1]
+            out.append([attack["kind"], attack["tier"], len(rows), sum(r.verdict in (ADMITTED, TIMED_OUT) for r in rows), sum(r.verdict == UNSENT for r in rows)])
         return out
 
     def by_rule(self, explained):

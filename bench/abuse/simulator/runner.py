@@ -142,7 +142,7 @@ def summarise(scenario, seed, target, tier, limits, results, rules, octets, coun
     figures["unattributed_core_s"] = (max(0.0, (counters["api_core_us"] + counters["hash_core_us"]) / 1e6 - attributed), "core-s")
     return {"scenario": scenario["name"], "title": scenario["title"], "seed": seed, "target": target.name, "tier": tier, "limits": limits,
             "seconds": [scenario["before"], scenario["attack"], scenario["after"]], "figures": figures, "slots": evaluation.slots(),
-            "routes": evaluation.by_route(), "rules": evaluation.by_rule(explained(rules)), "stub": counters}
+            "routes": evaluation.by_route(), "attacks": evaluation.by_attack(), "rules": evaluation.by_rule(explained(rules)), "stub": counters}
 
 
 def explained(file):

@@ -3,8 +3,9 @@ import copy, os
 
 DEFAULTS = {
     "title": "",
-    # Seconds of wall time, at the true rates: shortened, never compressed.
-    "before": 15, "attack": 60, "after": 20,
+    # Seconds of wall time, at the true rates: shortened, never compressed. Before: long enough for a front that
+    # learns what is usual.
+    "before": 75, "attack": 60, "after": 20,
     "tier": "A1",
     "legit": {
         "users": 30000, "home": 0.4, "office": 0.3, "cgnat_users": [500, 1500], "sites": 2000, "zipf": 1.0,

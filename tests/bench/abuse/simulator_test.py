@@ -152,6 +152,17 @@ class Metrics(unittest.TestCase):
         rows += [row(label=1, at=29e6, verdict=metrics.ADMITTED) for _ in range(50)]
         self.assertIsNone(self.evaluate(rows).figures()["ttm"][0])
 
+    def test_by_attack_and_by_rule(self):
+        self.scenario["attacks"] = [{"kind": "flood", "tier": None}, {"kind": "guess", "tier": "A2"}]
+        rows = [row(label=1, group=1), row(label=1, group=1, verdict=metrics.REFUSED, cost=0, decision=9), row(label=1, group=2, verdict=metrics.CHALLENGED, cost=0),
+                row(verdict=metrics.REFUSED, cost=0, decision=9)]
+        e = self.evaluate(rows)
+        self.assertEqual(e.by_attack(), [["flood", None, 2, 1, 0], ["guess", "A2", 1, 0, 0]])
+        rules = e.by_rule({9: "rate.prefix"})
+        self.assertEqual(rules["attack refused by rate.prefix (session_context)"], 1)
+        self.assertEqual(rules["legit refused by rate.prefix (session_context)"], 1)
+        self.assertEqual(rules["attack challenged by a rule that is not told (session_context)"], 1)
+
     def test_mails_and_victims(self):
         self.scenario["victim"] = {"account": 1, "every": 30}
         rows = [row(label=1, at=t * 1e6, outcome=5, account=a, route=trace.ROUTES.index("stage_reset")) for t, a in ((1, 1), (2, 1), (3, 2), (700, 1))]

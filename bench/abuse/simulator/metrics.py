@@ -10,7 +10,7 @@ FINISHED, SIGNED_IN, GAVE_UP, CUT_OFF = 16, 17, 18, 19
 ACTIVITY, BUSY = 255, 16
 STOPPED, WAS_CHALLENGED, SECOND_TRY, RIGHT = 64, 32, 128, trace.RIGHT_PASSWORD
 OUTCOMES = {1: "auth_ok", 5: "mail_sent"}
-LOGIN, VERIFY, STATIC_ROUTES = trace.ROUTES.index("authenticate_user"), trace.ROUTES.index("verify"), range(4)
+LOGIN, VERIFY, CONTEXT = (trace.ROUTES.index(name) for name in ("authenticate_user", "verify", "session_context"))
 LOGINS = {trace.BEHAVIOUR[k] for k in ("signin", "reauth", "signup", "reset")}
 VERIFY_COSTS = [4430, 9130, 255, 60, 150, 120]  # by kind of abuse: requests.cpp, assertion()
 
@@ -53,6 +53,12 @@ class Evaluation:
         self.attack = [r for r in self.requests if r.label == trace.ATTACK]
         self.legit = [r for r in self.requests if r.label == trace.LEGIT]
 
+    def prelude(self, row):
+        """A bot's request for its CSRF token, which is not what the attack is about."""
+        kinds = self.scenario["attacks"]
+        kind = kinds[row.group - 1]["kind"] if 0 < row.group <= len(kinds) else ""
+        return row.route == CONTEXT and kind in ("guess", "mail", "forged_work") and row.verdict in (ADMITTED, SERVED)
+
     def during(self, rows):
         return [r for r in rows if self.begin <= r.at / 1e6 < self.end]
 
@@ -62,8 +68,9 @@ class Evaluation:
         return row.verdict in (REFUSED, DROPPED, TIMED_OUT)
 
     def stopped(self):
-        """The part of the attack that the back end never saw, by requests and by its core-seconds."""
-        sent = [r for r in self.attack if r.verdict != UNSENT]
+        """The part of the attack that the back end never saw, by requests and by its core-seconds. Tokens that were
+        fetched for it are no part of it; a token that was refused is an attack that was stopped."""
+        sent = [r for r in self.attack if r.verdict != UNSENT and not self.prelude(r)]
         # A request that hung until its sender gave up was not stopped by anybody.
         through = [r for r in sent if r.verdict in (ADMITTED, TIMED_OUT)]
         offered, admitted = (sum(_cost(r, self.costs, self.records) for r in rows) for rows in (sent, through))
@@ -134,7 +141,7 @@ class Evaluation:
             s[1] += self.refused(r)
             s[2] += r.verdict == CHALLENGED
         for r in self.attack:
-            if r.verdict != UNSENT:
+            if r.verdict != UNSENT and not self.prelude(r):
                 s = out[int((r.at / 1e6 - first) // width)]
                 s[3] += 1
                 s[4] += r.verdict in (ADMITTED, TIMED_OUT)
@@ -178,7 +185,7 @@ class Evaluation:
         """Per entry of the scenario's attacks: kind, tier as given, requests, let through, unsent."""
         out = []
         for index, attack in enumerate(self.scenario["attacks"]):
-            rows = [r for r in self.attack if r.group == index + 1]
+            rows = [r for r in self.attack if r.group == index + 1 and not self.prelude(r)]
             out.append([attack["kind"], attack["tier"], len(rows), sum(r.verdict in (ADMITTED, TIMED_OUT) for r in rows), sum(r.verdict == UNSENT for r in rows)])
         return out
 

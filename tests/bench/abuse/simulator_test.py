@@ -152,6 +152,14 @@ class Metrics(unittest.TestCase):
         rows += [row(label=1, at=29e6, verdict=metrics.ADMITTED) for _ in range(50)]
         self.assertIsNone(self.evaluate(rows).figures()["ttm"][0])
 
+    def test_tokens_that_bots_fetch_are_no_attack_but_when_they_are_refused(self):
+        self.scenario["attacks"] = [{"kind": "guess", "tier": None}, {"kind": "flood", "tier": None}]
+        login = trace.ROUTES.index("authenticate_user")
+        rows = [row(label=1, group=1), row(label=1, group=1, route=login, verdict=metrics.REFUSED, cost=0), row(label=1, group=1, verdict=metrics.REFUSED, cost=0)]
+        self.assertAlmostEqual(self.evaluate(rows).stopped()[0], 100)
+        rows.append(row(label=1, group=2))
+        self.assertAlmostEqual(self.evaluate(rows).stopped()[0], 100 * 2 / 3)
+
     def test_by_attack_and_by_rule(self):
         self.scenario["attacks"] = [{"kind": "flood", "tier": None}, {"kind": "guess", "tier": "A2"}]
         rows = [row(label=1, group=1), row(label=1, group=1, verdict=metrics.REFUSED, cost=0, decision=9), row(label=1, group=2, verdict=metrics.CHALLENGED, cost=0),

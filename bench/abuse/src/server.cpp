@@ -30,8 +30,9 @@ struct Place final : Exchange {
 
 class Connection final : public Loop::Watcher {
   public:
-    Connection(Loop& loop, int fd, std::uint32_t peer, const Handler& handler)
-        : loop_(loop), fd_(fd), peer_(peer), handler_(handler) {
+    using Left = std::function<void(Connection*)>;
+    Connection(Loop& loop, int fd, std::uint32_t peer, const Handler& handler, Left left)
+        : loop_(loop), fd_(fd), peer_(peer), handler_(handler), left_(std::move(left)) {
         loop_.watch(fd_, EPOLLIN, this);
     }
     ~Connection() override {
@@ -79,7 +80,7 @@ class Connection final : public Loop::Watcher {
         fd_ = -1;
         if (place_) place_->connection = nullptr;
         place_ = nullptr;
-        loop_.retire(std::unique_ptr<Watcher>(this));
+        left_(this);
     }
 
   private:
@@ -114,6 +115,7 @@ class Connection final : public Loop::Watcher {
     int fd_;
     std::uint32_t peer_;
     const Handler& handler_;
+    Left left_;
     Reader reader_{Reader::Kind::Request};
     Place* place_ = nullptr;
     std::string out_, early_;
@@ -160,8 +162,14 @@ void Server::ready(std::uint32_t) {
         if (fd < 0) return;
         const int on = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        // Owned by itself: it ends through Loop::retire, at the latest with the process.
-        new Connection(loop_, fd, ntohl(peer.sin_addr.s_addr), handler_);
+        auto made = std::make_unique<Connection>(loop_, fd, ntohl(peer.sin_addr.s_addr), handler_,
+                                                 [this](Connection* c) {
+                                                     const auto at = connections_.find(c);
+                                                     loop_.retire(std::move(at->second));
+                                                     connections_.erase(at);
+                                                 });
+        auto* who = made.get();
+        connections_.emplace(who, std::move(made));
     }
 }
 

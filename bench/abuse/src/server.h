@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <unordered_map>
 
 #include "bench/abuse/src/loop.h"
 #include "bench/abuse/src/message.h"
@@ -34,6 +35,7 @@ class Server final : public Loop::Watcher {
     Loop& loop_;
     Handler handler_;
     int fd_ = -1, port_ = 0;
+    std::unordered_map<Watcher*, std::unique_ptr<Watcher>> connections_;
 };
 
 /// A response; `extra` are whole field lines, each with its CR LF.

@@ -171,3 +171,19 @@ test('back from the first screen cancels; passwords do not outlive going back', 
 test('unknown events are mistakes', () => {
   assert.throws(() => next(initial(), { type: 'nonsense' }), /nonsense/);
 });
+
+test('strangers tried the password: a mail to the owner, then the password once more', () => {
+  const typed = [start(), email, info(secondary('known')), { type: 'password', password: 'secret words' }];
+  const asked = run(...typed, { type: 'prove' });
+  assert.equal(asked.state.screen, 'prove');
+  assert.equal(asked.state.busy, false);
+  assert.ok(canGoBack(asked.state));
+  const sending = run(...typed, { type: 'prove' }, { type: 'prove_send' });
+  assert.deepEqual(sending.effects, [{ run: 'unblock', email: 'a@b.example' }]);
+  const sent = run(...typed, { type: 'prove' }, { type: 'prove_send' }, { type: 'unblockSent' });
+  assert.equal(sent.state.screen, 'prove_sent');
+  const again = run(...typed, { type: 'prove' }, { type: 'prove_send' }, { type: 'unblockSent' }, { type: 'prove_done' });
+  assert.deepEqual(again.effects, [{ run: 'authenticate', email: 'a@b.example', password: 'secret words', why: 'typed' }]);
+  const wrong = run(...typed, { type: 'prove' }, { type: 'prove_send' }, { type: 'unblockSent' }, { type: 'prove_done' }, { type: 'refused' });
+  assert.equal(wrong.state.screen, 'password', 'a wrong one is typed anew');
+});

@@ -83,6 +83,11 @@ export const effects = {
     return { type: 'authenticated', why, ...(await readSession(w.api)) };
   },
 
+  async unblock(w, { email }) {
+    await w.api.post('stage_unblock', { email });
+    return { type: 'unblockSent' };
+  },
+
   async stage(w, { purpose, email, password }) {
     /** @type {Record<string, unknown>} */
     const args = { email, site: w.request.origin };

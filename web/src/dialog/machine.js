@@ -165,6 +165,11 @@ const handlers = {
   email: (s, e) => lookUp({ ...s, password: '' }, e.email, 'typed'),
   password: (s, e) => wait({ ...s, password: e.password }, { run: 'authenticate', email: s.email, password: e.password, why: 'typed' }),
   forgot: (s) => enter(s, { screen: 'forgot' }),
+  /** Strangers tried this account's password; the owner's way in is a mail. */
+  prove: (s) => enter(s, { screen: 'prove' }),
+  prove_send: (s) => wait(s, { run: 'unblock', email: s.email }),
+  unblockSent: (s) => stay(s, { busy: false, screen: 'prove_sent' }),
+  prove_done: (s) => wait(s, { run: 'authenticate', email: s.email, password: s.password, why: 'typed' }),
   reset: (s) => stage({ ...s, password: '' }, 'reset'),
   new_password: (s, e) => stage(s, /** @type {Purpose} */ (s.purpose), e.password),
   pick: (s, e) => (e.email ? chosen(s, e.email) : wrong(s, 'choices', message('field.choose'))),
@@ -201,7 +206,7 @@ const handlers = {
     return ready({ ...at, completedHere: true, password: '' });
   },
   refused(s) {
-    if (s.screen === 'check_email') return askPassword({ ...s, password: '' });
+    if (s.screen === 'check_email' || s.screen === 'prove_sent') return askPassword({ ...s, password: '' });
     return wrong({ ...s, password: '' }, 'password', message('field.password_wrong'));
   },
   loggedOut: (s) => start({ ...initial(), options: { ...s.options, hint: '' }, session: nobody }),
@@ -233,7 +238,7 @@ const handlers = {
   assertion: (s, e) =>
     stay(s, { screen: 'signing_in', busy: true, password: '' }, { run: 'deliver', assertion: e.assertion, email: s.email, trusted: s.trusted }),
   failed(s, e) {
-    const form = ['email', 'password', 'forgot', 'set_password', 'pick_email', 'add_email'].includes(s.screen);
+    const form = ['prove', 'prove_sent', 'email', 'password', 'forgot', 'set_password', 'pick_email', 'add_email'].includes(s.screen);
     return form && !e.fatal
       ? stay(s, { busy: false, notice: e.words })
       : stay(s, { busy: false, screen: 'error', error: e });

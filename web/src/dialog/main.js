@@ -13,9 +13,12 @@ import { takeFlow } from './flow.js';
 import { initial, next } from './machine.js';
 import { ImproperUsage, validate } from './params.js';
 import { finishOnTop } from './provision.js';
-import { paintAsker, paintHost, show } from './screens.js';
+import { paintAsker, paintHost, paintWork, show } from './screens.js';
 
-const api = new Wsapi({ onSlow: (slow) => (one('#slow').textContent = slow ? t('slow') : '') });
+const api = new Wsapi({
+  onSlow: (slow) => (one('#slow').textContent = slow ? t('slow') : ''),
+  onWork: (seconds, part) => paintWork(seconds, part),
+});
 let state = initial();
 /** @type {import('./effects.js').World} */
 let world;
@@ -43,6 +46,7 @@ async function run(effect) {
 function report(error, action, fatal = false) {
   console.error(action, error);
   const e = error instanceof ApiError ? error : null;
+  if (e?.challenge?.kind === 'mail' && !fatal) return dispatch({ type: 'prove' });
   const details = { action, time: new Date().toISOString(), call: e?.call ?? '-', status: e?.status ?? '-', reason: (e?.reason || String(error)).slice(0, 200) };
   dispatch({ type: 'failed', words: explain(error), details, fatal });
 }

@@ -1,7 +1,7 @@
 /** Shows a state: fills the screen that the page carries, moves the focus, says it aloud. */
 
 import { every, fault, make, one } from '../lib/dom.js';
-import { nodes, t } from '../lib/i18n.js';
+import { duration, nodes, t } from '../lib/i18n.js';
 import { domainOf } from '../lib/address.js';
 import { canGoBack } from './machine.js';
 import { textColor } from './params.js';
@@ -50,6 +50,16 @@ export function paintAsker(origin, params) {
       place.hidden = false;
     }
   }
+}
+
+/** What the browser is busy with while it proves that it is no robot, and for how long.
+ *  @param {number} seconds @param {number} part */
+export function paintWork(seconds, part) {
+  one('#work').hidden = !seconds;
+  if (!seconds) return;
+  one('#work-bar').value = part;
+  const text = t('work', { wait: duration(seconds) });
+  if (one('#work-text').textContent !== text) one('#work-text').textContent = text;
 }
 
 let shown = '';

@@ -1,10 +1,12 @@
 /** Calls to the service's API (wsapi.md 4). One object a page: it holds the CSRF token and the
  *  difference between the server's clock and this computer's. */
 
+import { ability, answer } from './work.js';
+
 /** Why a call failed, in a form that screens turn into words. */
 export class ApiError extends Error {
   /** @param {string} call @param {number} status 0: no answer came
-   *  @param {{retryAfter?: number, reason?: string, challenge?: string}} [more] */
+   *  @param {{retryAfter?: number, reason?: string, challenge?: import('./work.js').Challenge}} [more] */
   constructor(call, status, more = {}) {
     super(`${call}: ${status} ${more.reason || ''}`);
     this.call = call;
@@ -17,9 +19,11 @@ export class ApiError extends Error {
 
 const slowAfter = 10000;
 const patience = 60000;
+const mostChallenges = 3;
 
 export class Wsapi {
-  /** @param {{onSlow?: (slow: boolean) => void, fetch?: typeof fetch, language?: string}} [options] */
+  /** @param {{onSlow?: (slow: boolean) => void, onWork?: import('./work.js').Progress, fetch?: typeof fetch,
+   *  language?: string}} [options] */
   constructor(options = {}) {
     this.options = options;
     /** @type {any} */
@@ -32,8 +36,24 @@ export class Wsapi {
     return Date.now() + this.clockOffset;
   }
 
-  /** @param {string} call @param {RequestInit} init @param {string} query */
+  /** Sends a call; what the service asks for in between is done, and the call sent again.
+   *  @param {string} call @param {RequestInit} init @param {string} query */
   async send(call, init, query = '') {
+    let headers = { ...init.headers, ...ability() };
+    for (let round = 0; ; round++) {
+      try {
+        return await this.sendOnce(call, { ...init, headers }, query);
+      } catch (e) {
+        if (!(e instanceof ApiError) || !e.challenge || round === mostChallenges) throw e;
+        const proof = await answer(e.challenge, this.options.onWork);
+        if (!proof) throw e;
+        headers = { ...headers, 'BID-Work': proof };
+      }
+    }
+  }
+
+  /** @param {string} call @param {RequestInit} init @param {string} query */
+  async sendOnce(call, init, query) {
     const { onSlow } = this.options;
     const slow = setTimeout(() => onSlow?.(true), slowAfter);
     const stop = new AbortController();
@@ -52,8 +72,10 @@ export class Wsapi {
         body = { reason: text };
       }
       const wait = Number(response.headers.get('retry-after'));
+      const { kind, challenge, ticket, wait_ms: waitMs } = body || {};
       throw new ApiError(call, response.status, {
-        retryAfter: wait > 0 ? wait : undefined, reason: body?.reason, challenge: body?.challenge,
+        retryAfter: wait > 0 ? wait : undefined, reason: body?.reason,
+        challenge: response.status === 429 && body?.reason === 'challenge' ? { kind, challenge, ticket, waitMs } : undefined,
       });
     } catch (e) {
       if (e instanceof ApiError) throw e;

@@ -20,7 +20,7 @@ class Discovery::Impl : public std::enable_shared_from_this<Impl> {
     Impl(Options o, Ports p)
         : options(std::move(o)), ports(std::move(p)), cache_(options.max_entries) {}
 
-    void start(const std::string& domain, Done done) {
+    void start(const std::string& domain, Done done, bool at_hand) {
         auto walk = std::make_shared<Walk>(domain, options.protocol);
         if (options.disable_primary_support) {
             Discovered none;
@@ -28,6 +28,7 @@ class Discovery::Impl : public std::enable_shared_from_this<Impl> {
             return done(std::make_shared<const Discovered>(std::move(none)));
         }
         walk->done = std::move(done);
+        walk->at_hand = at_hand;
         walk->until_ms = ports.now_ms() + options.chain_timeout_ms;
         advance(walk);
     }
@@ -51,6 +52,7 @@ class Discovery::Impl : public std::enable_shared_from_this<Impl> {
         AuthorityWalk way;
         Done done;
         std::int64_t until_ms = 0;
+        bool at_hand = false;
     };
     using WalkPtr = std::shared_ptr<Walk>;
     using Waiter = std::function<void(HopPtr)>;
@@ -64,12 +66,13 @@ class Discovery::Impl : public std::enable_shared_from_this<Impl> {
                 break;
             }
             bool overloaded = false;
-            const auto hop = hopFor(walk->way.current(), walk->way.principal(), left, overloaded,
-                                    [self = shared_from_this(), walk](const HopPtr& found) {
-                                        if (!found) return walk->done(nullptr);
-                                        walk->way.take(*found);
-                                        self->advance(walk);
-                                    });
+            const auto hop =
+                hopFor(walk->way.current(), walk->way.principal(), left, walk->at_hand, overloaded,
+                       [self = shared_from_this(), walk](const HopPtr& found) {
+                           if (!found) return walk->done(nullptr);
+                           walk->way.take(*found);
+                           self->advance(walk);
+                       });
             if (overloaded) return walk->done(nullptr);
             if (!hop) return;
             walk->way.take(*hop);
@@ -81,7 +84,7 @@ class Discovery::Impl : public std::enable_shared_from_this<Impl> {
 
     /// The hop, when it is known. Else `waiter` is called later, unless `overloaded`.
     HopPtr hopFor(const std::string& current, const std::string& principal, std::int64_t left_ms,
-                  bool& overloaded, Waiter waiter) {
+                  bool at_hand, bool& overloaded, Waiter waiter) {
         const std::string key = current + " " + principal;
         bool background = false;
         HopPtr known;
@@ -94,7 +97,7 @@ class Discovery::Impl : public std::enable_shared_from_this<Impl> {
                 if (!known) it->second.push_back(std::move(waiter));
                 return known;
             }
-            if (fetching_.size() >= options.max_fetches) {
+            if (at_hand || fetching_.size() >= options.max_fetches) {
                 overloaded = !known;
                 return known;
             }
@@ -196,14 +199,15 @@ Discovery::Discovery(Options options, Ports ports)
     : impl_(std::make_shared<Impl>(std::move(options), std::move(ports))) {}
 Discovery::~Discovery() = default;
 
-void Discovery::find(const std::string& domain, Done done) {
-    impl_->start(domain, std::move(done));
+void Discovery::find(const std::string& domain, Done done, bool at_hand) {
+    impl_->start(domain, std::move(done), at_hand);
 }
 
 DiscoveredPtr Discovery::find(const std::string& domain) {
     auto promise = std::make_shared<std::promise<DiscoveredPtr>>();
     auto answer = promise->get_future();
-    impl_->start(domain, [promise](DiscoveredPtr found) { promise->set_value(std::move(found)); });
+    impl_->start(
+        domain, [promise](DiscoveredPtr found) { promise->set_value(std::move(found)); }, false);
     return answer.get();
 }
 

@@ -77,7 +77,8 @@ class Discovery {
     /// Never blocks. `done` is called exactly once: before this returns when all is cached, else on
     /// a thread of the port. nullptr: too much is under way; the domain was not judged.
     using Done = std::function<void(DiscoveredPtr)>;
-    void find(const std::string& domain, Done done);
+    /// `at_hand`: asks nobody anew; what is not known, nor being asked for already, is not judged.
+    void find(const std::string& domain, Done done, bool at_hand = false);
     /// Waits for the answer; only on threads that may block. nullptr as above.
     DiscoveredPtr find(const std::string& domain);
     /// Whoever drops what is known of an IdP (forget_idp): the next success is told again.

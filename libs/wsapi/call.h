@@ -37,8 +37,8 @@ struct Call {
         const auto* v = parameters.findText(name);
         return v == nullptr ? std::nullopt : std::optional(*v);
     }
-    /// The router asks for less: "skip-mail", "step-up", "untrusted". Never for more, so a word
-    /// that a client made up can only hurt itself.
+    /// The router asks for less: "skip-mail", "step-up", "untrusted", "cached". Never for more, so
+    /// a word that a client made up can only hurt itself.
     [[nodiscard]] bool asked(std::string_view word) const;
     [[nodiscard]] bool flag(std::string_view name) const {
         const auto* v = parameters.find(name);

@@ -14,7 +14,7 @@ using protocol::Discovered;
 using protocol::DiscoveredPtr;
 
 /// Waits for a provider; `then` gets nullptr where the domain was not judged.
-Step awaitProvider(const ProviderPort& port, std::string domain,
+Step awaitProvider(const ProviderPort& port, const Call& call, std::string domain,
                    std::function<Step(Call&, DiscoveredPtr)> then) {
     struct Wait {
         DiscoveredPtr found;
@@ -28,14 +28,16 @@ Step awaitProvider(const ProviderPort& port, std::string domain,
             return then(c, wait->found);
         },
         busy());
-    step.wait = [&port, domain = std::move(domain), wait](std::function<void()> resume) {
+    step.wait = [&port, domain = std::move(domain), at_hand = call.asked("cached"),
+                 wait](std::function<void()> resume) {
         const auto asking = std::make_shared<std::atomic<bool>>(true);
-        port(domain, [wait, asking, asker = std::this_thread::get_id(),
-                      resume = std::move(resume)](DiscoveredPtr d) {
-            wait->found = std::move(d);
-            wait->at_hand = *asking && std::this_thread::get_id() == asker;
-            resume();
-        });
+        port(domain, at_hand,
+             [wait, asking, asker = std::this_thread::get_id(),
+              resume = std::move(resume)](DiscoveredPtr d) {
+                 wait->found = std::move(d);
+                 wait->at_hand = *asking && std::this_thread::get_id() == asker;
+                 resume();
+             });
         *asking = false;
     };
     return step;
@@ -78,7 +80,7 @@ Step finish(const ProviderPort& port, const std::shared_ptr<Proof>& proof, Call&
     if (result.issuer != own || *domain == own)
         return proof->then(call, {result.email, result.issuer, "", false});
     return awaitProvider(
-        port, *domain,
+        port, call, *domain,
         [proof, email = result.email, own, domain = *domain](Call& c, DiscoveredPtr d) -> Step {
             if (d == nullptr) return proof->then(c, {"", "", "", true});
             if (d->type == Discovered::Type::Primary && d->authority == own)
@@ -91,7 +93,7 @@ Step finish(const ProviderPort& port, const std::shared_ptr<Proof>& proof, Call&
 Step drive(const ProviderPort& port, const std::shared_ptr<Proof>& proof, Call& call) {
     const auto domain = proof->verification->advance();
     if (!domain) return finish(port, proof, call);
-    return awaitProvider(port, *domain, [&port, proof](Call& c, DiscoveredPtr found) -> Step {
+    return awaitProvider(port, call, *domain, [&port, proof](Call& c, DiscoveredPtr found) -> Step {
         if (found == nullptr) return proof->then(c, {"", "", "", true});
         proof->verification->provide(std::move(found));
         return drive(port, proof, c);
@@ -116,9 +118,9 @@ bool isBackedByPrimary(Support support, std::optional<std::int64_t> last_seen_ms
     return support == Support::Supported || isOffline(support, last_seen_ms, now_ms, grace_ms);
 }
 
-Step withProvider(const ProviderPort& port, std::string domain,
+Step withProvider(const ProviderPort& port, const Call& call, std::string domain,
                   std::function<Step(Call&, const Discovered&)> then) {
-    return awaitProvider(port, std::move(domain),
+    return awaitProvider(port, call, std::move(domain),
                          [then = std::move(then)](Call& c, DiscoveredPtr found) -> Step {
                              if (found == nullptr) return busy();
                              return then(c, *found);

@@ -13,8 +13,8 @@ namespace persona::wsapi {
 
 /// Port: who speaks for a domain (lower case), by libs/discovery or a test. Must not block; calls
 /// `done` exactly once, at once or later, on any thread. nullptr: too much is under way, the domain
-/// was not judged.
-using ProviderPort = std::function<void(const std::string& domain,
+/// was not judged. `at_hand`: nobody is asked anew.
+using ProviderPort = std::function<void(const std::string& domain, bool at_hand,
                                         std::function<void(protocol::DiscoveredPtr)> done)>;
 
 [[nodiscard]] Support supportOf(const protocol::Discovered& found);
@@ -31,7 +31,8 @@ using ProviderPort = std::function<void(const std::string& domain,
 
 /// Goes on with the provider of a domain, holding no thread while the network is asked. Where the
 /// domain could not be judged the call is answered 503.
-[[nodiscard]] Step withProvider(const ProviderPort& port, std::string domain,
+/// The same where the router asks for no new question ("cached") and the answer is not at hand.
+[[nodiscard]] Step withProvider(const ProviderPort& port, const Call& call, std::string domain,
                                 std::function<Step(Call&, const protocol::Discovered&)> then);
 
 /// What an assertion proves to this service (wsapi.md 4.2).

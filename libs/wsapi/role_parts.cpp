@@ -25,10 +25,10 @@ RoleParts::RoleParts(const Settings& s, RolePorts ports)
       domain_keys(s.public_key_file),
       discovery(orThrow(discovery::optionsOf(s.discovery, s.keys)),
                 {std::move(ports.fetch), std::move(ports.monotonic_ms), std::move(ports.on_seen)}),
-      provider(
-          [this](const std::string& domain, std::function<void(protocol::DiscoveredPtr)> done) {
-              discovery.find(domain, std::move(done));
-          }) {
+      provider([this](const std::string& domain, bool at_hand,
+                      std::function<void(protocol::DiscoveredPtr)> done) {
+          discovery.find(domain, std::move(done), at_hand);
+      }) {
     (void)orThrow(domain_keys.refresh());
     proof_.audience = s.public_url;
     proof_.disable_primary_support = s.discovery.disable_primary_support;

@@ -51,7 +51,7 @@ Step certKey(const Reads& r, Call& call) {
     const auto seen = r.reader.idpLastSeen(domain);
     if (!seen) return wsapi::databaseDown();
     return wsapi::withProvider(
-        r.provider, domain,
+        r.provider, call, domain,
         [&r, issue, seen = *seen](Call& c, const protocol::Discovered& found) -> Step {
             if (wsapi::isBackedByPrimary(wsapi::supportOf(found), seen, c.now_ms,
                                          r.settings.grace_ms))

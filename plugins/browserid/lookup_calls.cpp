@@ -44,7 +44,7 @@ Step addressInfo(const Reads& r, Call& call) {
     if (!seen) return wsapi::databaseDown();
     q.idp_last_seen_ms = *seen;
     return wsapi::withProvider(
-        r.provider, domain,
+        r.provider, call, domain,
         [&r, q, domain](Call& c, const protocol::Discovered& found) mutable -> Step {
             q.support = wsapi::supportOf(found);
             q.authentication = found.authentication;
@@ -62,7 +62,7 @@ Step addressInfo(const Reads& r, Call& call) {
 /// What a site's tools ask for: the provider of a domain, or this service where there is none.
 Step discovery(const Reads& r, Call& call) {
     return wsapi::withProvider(
-        r.provider, protocol::toLower(call.text("domain")),
+        r.provider, call, protocol::toLower(call.text("domain")),
         [&r](Call&, const protocol::Discovered& found) -> Step {
             const bool primary = found.type == protocol::Discovered::Type::Primary;
             const auto own_keys = r.domain_keys.keys();

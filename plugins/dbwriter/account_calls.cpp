@@ -101,7 +101,7 @@ Step usedAsPrimary(const Writes& w, Call& call) {
     if (!owns) return wsapi::databaseDown();
     if (!*owns) return wsapi::refusal(400, "that email does not belong to you");
     return wsapi::withProvider(
-        w.provider, std::string(address->domain()),
+        w.provider, call, std::string(address->domain()),
         [&w, address = *address](Call& c, const protocol::Discovered& found) -> Step {
             if (wsapi::supportOf(found) != wsapi::Support::Supported)
                 return wsapi::refusal(400, "email is not a primary");

@@ -110,7 +110,7 @@ wsapi::Step unlessOffline(const Writes& w, const wsapi::Call& call,
     if (!*seen || call.now_ms - **seen >= w.settings.grace_ms)
         return {wsapi::Where::Work, std::move(then), wsapi::busy()};
     return wsapi::withProvider(
-        w.provider, domain,
+        w.provider, call, domain,
         [&w, seen = *seen, then = std::move(then)](
             wsapi::Call& c, const protocol::Discovered& found) -> wsapi::Step {
             if (wsapi::isOffline(wsapi::supportOf(found), seen, c.now_ms, w.settings.grace_ms))

@@ -46,6 +46,30 @@ TEST_F(DiscoveryTest, ANameThatIsNoneIsNeverFetched) {
     EXPECT_TRUE(net_.requests.empty());
 }
 
+TEST_F(DiscoveryTest, WhatIsNotAtHandIsNotJudgedWhenNobodyIsToBeAsked) {
+    net_.world["a.example"] = supported();
+    Discovery d({}, net_.ports());
+    const auto at_hand = [&](const std::string& domain) {
+        DiscoveredPtr out;
+        int calls = 0;
+        d.find(
+            domain,
+            [&](DiscoveredPtr found) {
+                out = std::move(found);
+                ++calls;
+            },
+            true);
+        EXPECT_EQ(calls, 1);
+        return out;
+    };
+    EXPECT_EQ(at_hand("a.example"), nullptr);
+    EXPECT_TRUE(net_.requests.empty());
+    (void)d.find("a.example");
+    ASSERT_NE(at_hand("a.example"), nullptr);
+    EXPECT_EQ(at_hand("a.example")->type, Discovered::Type::Primary);
+    EXPECT_EQ(net_.requests.size(), 1u);
+}
+
 TEST_F(DiscoveryTest, LifetimesOfSuccessAndFailure) {
     Discovery d({}, net_.ports());
     net_.world["a.example"] = supported("max-age=60");

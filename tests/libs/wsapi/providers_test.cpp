@@ -25,11 +25,13 @@ std::string run(Step step) {
 
 TEST(Providers, AreAwaitedWithoutAThread) {
     std::function<void(protocol::DiscoveredPtr)> later;
-    const ProviderPort port = [&](const std::string& domain, auto done) {
+    const ProviderPort port = [&](const std::string& domain, bool at_hand, auto done) {
         EXPECT_EQ(domain, "idp.example");
+        EXPECT_FALSE(at_hand);
         later = std::move(done);
     };
-    auto step = withProvider(port, "idp.example", [](Call&, const Discovered& d) -> Step {
+    Call call;
+    auto step = withProvider(port, call, "idp.example", [](Call&, const Discovered& d) -> Step {
         return textAnswer(200, d.authority);
     });
     ASSERT_FALSE(step.answer);
@@ -40,13 +42,29 @@ TEST(Providers, AreAwaitedWithoutAThread) {
     found->authority = "idp.example";
     later(found);
     EXPECT_TRUE(resumed);
-    Call call;
     EXPECT_EQ(step.next(call).answer->body, "idp.example");
+    EXPECT_EQ(call.outcomes.text(), "wk_miss");
+}
+
+TEST(Providers, WhatIsAtHandIsToldSoAndAskedFor) {
+    bool asked_at_hand = false;
+    const ProviderPort port = [&](const std::string&, bool at_hand, auto done) {
+        asked_at_hand = at_hand;
+        done(std::make_shared<const Discovered>());
+    };
+    Call call;
+    call.request.ask = "untrusted, cached";
+    auto step = withProvider(port, call, "idp.example",
+                             [](Call&, const Discovered&) -> Step { return success(); });
+    step.wait([] {});
+    EXPECT_TRUE(asked_at_hand);
+    EXPECT_EQ(step.next(call).answer->status, 200U);
+    EXPECT_EQ(call.outcomes.text(), "wk_hit");
 }
 
 TEST(Providers, WhatWasNotJudgedIsBusy) {
-    const ProviderPort port = [](const std::string&, auto done) { done(nullptr); };
-    EXPECT_EQ(run(withProvider(port, "idp.example",
+    const ProviderPort port = [](const std::string&, bool, auto done) { done(nullptr); };
+    EXPECT_EQ(run(withProvider(port, Call{}, "idp.example",
                                [](Call&, const Discovered&) -> Step { return success(); })),
               "503 Service Unavailable: server is too busy");
 }
@@ -54,7 +72,7 @@ TEST(Providers, WhatWasNotJudgedIsBusy) {
 TEST(Providers, AProofNeedsPrimarySupport) {
     auto options = std::make_shared<ProofOptions>();
     options->disable_primary_support = true;
-    const ProviderPort port = [](const std::string&, auto) { FAIL(); };
+    const ProviderPort port = [](const std::string&, bool, auto) { FAIL(); };
     EXPECT_EQ(run(withProof(port, options, "x", 0,
                             [](Call&, const Proven& p) -> Step { return failure(p.reason); })),
               R"(200 {"success":false,"reason":"primary support disabled"})");

@@ -162,7 +162,7 @@ class Challenger final : public sdk::Heuristic {
 
     Verdict again(Result why, std::string_view reason) const {
         count(why);
-        return Verdict::challenge(easiest_, reason).weighing(10);
+        return Verdict::challenge(easiest_, reason);
     }
 
     Verdict refused(Check check) const {

@@ -73,8 +73,8 @@ class Enumeration final : public sdk::Heuristic {
         note(table_->charge(kEverybody, kTotal, total_, 1, f.nowNs()), total_, kEverybody, "total");
         if (worst.allowed != 0) return Verdict::abstain();
         const auto explained = [&](Verdict v) {
-            return v.weighing(10).by(worst_key).of(
-                worst_rate.burst, worst.spent_ms / worst_rate.interval_ms, worst_rate.windowMs());
+            return v.by(worst_key).of(worst_rate.burst, worst.spent_ms / worst_rate.interval_ms,
+                                      worst_rate.windowMs());
         };
         // The work of one buys one answer, up to twice the budget: then it is a machine's.
         const bool far = worst.spent_ms + worst_rate.interval_ms >= 2 * worst_rate.windowMs();

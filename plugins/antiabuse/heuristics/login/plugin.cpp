@@ -59,12 +59,16 @@ class Login final : public sdk::Heuristic {
     }
 
     Verdict evaluate(const Facts& f) override {
-        if (isKnown(f)) {
-            if (charge(kDevice, pairOf(f.sessionKey(), f.accountKey()), device_, f).allowed != 0)
-                return Verdict::abstain().granting(PSN_GRANT_KNOWN_DEVICE);
-            // Too many wrong ones: from here on it is a stranger like the others.
-        }
-        return stranger(f);
+        if (!isKnown(f)) return stranger(f);
+        const auto device = pairOf(f.sessionKey(), f.accountKey());
+        const auto a = charge(kDevice, device, device_, f);
+        if (a.allowed != 0) return Verdict::abstain().granting(PSN_GRANT_KNOWN_DEVICE);
+        // Too many wrong ones: it is a stranger like the others, but for the challenge, which is
+        // put to no known browser: it waits.
+        const auto v = stranger(f);
+        return v.kind() != PSN_VERDICT_CHALLENGE
+                   ? v
+                   : explained(Verdict::throttle(a.retry_after_ms, "device"), device, a, device_);
     }
 
     void observe(const Facts& f, const sdk::Outcome& o) override {
@@ -156,11 +160,11 @@ class Login final : public sdk::Heuristic {
             if (paid && by_prefix[i].spent_ms + rate.interval_ms < 2 * rate.windowMs()) continue;
             const auto v = paid ? Verdict::throttle(by_prefix[i].retry_after_ms, "prefix")
                                 : Verdict::challenge(levelOf(by_prefix[i], rate), "prefix");
-            return explained(v.weighing(10), f.prefixKey(i), by_prefix[i], rate);
+            return explained(v, f.prefixKey(i), by_prefix[i], rate);
         }
         if (by_free.allowed == 0 && !paid)
-            return explained(Verdict::challenge(levelOf(by_free, free_), "account").weighing(10),
-                             account, by_free, free_);
+            return explained(Verdict::challenge(levelOf(by_free, free_), "account"), account,
+                             by_free, free_);
         return Verdict::abstain().hinting(PSN_HINT_UNTRUSTED);
     }
 

@@ -155,7 +155,7 @@ class Stuffing final : public sdk::Heuristic {
         if (!f.isCostly(PSN_TRAIT_HASHES) || f.credit() != 0 || f.is(PSN_FACT_PAID) ||
             !isOn(sign_up_until_, second))
             return Verdict::abstain();
-        return Verdict::challenge(10, "sign_ups").weighing(10).by(f.prefixKey(0));
+        return Verdict::challenge(10, "sign_ups").by(f.prefixKey(0));
     }
 
     [[nodiscard]] Rate spreadRate(const Facts& f) const {

@@ -152,6 +152,15 @@ TEST_F(Login, AStolenBrowserHasTenTriesAnHourThenItIsAStranger) {
     EXPECT_EQ(right(owner()), "pass");
 }
 
+/// No challenge is put to a browser that is known: where a stranger would get one, it waits.
+TEST_F(Login, AStolenBrowserWaitsWhereAStrangerWouldWork) {
+    for (int i = 0; i < 12; ++i) (void)wrong(stranger(address(i)));
+    for (int i = 0; i < 10; ++i) EXPECT_EQ(wrong(owner()), "pass");
+    const auto v = pass(owner(), {});
+    EXPECT_EQ(said(v), "throttle device");
+    EXPECT_EQ(v.retry_after_ms, 360'000U);
+}
+
 TEST_F(Login, StrangersHashInTheirOwnShare) {
     EXPECT_TRUE(stranger("192.0.2.5").evaluate().hints & PSN_HINT_UNTRUSTED);
 }

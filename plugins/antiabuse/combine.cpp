@@ -51,7 +51,8 @@ std::uint32_t levelOf(std::uint32_t weight, const Weights& w) {
 bool mayChallenge(const psn_facts& f) {
     return f.route_class != PSN_ROUTE_VERIFY && f.route_class != PSN_ROUTE_HEARTBEAT &&
            (f.flags & (PSN_FACT_KNOWN_DEVICE | PSN_FACT_TRUSTED)) == 0 &&
-           f.session_class < PSN_SESSION_SIGNED_IN;
+           // A session says nothing of other accounts: it opens no way to guess at them.
+           (f.session_class < PSN_SESSION_SIGNED_IN || f.route_class == PSN_ROUTE_LOGIN);
 }
 
 Decision Findings::combine(const psn_facts& facts, const Weights& weights) const {

@@ -193,6 +193,15 @@ void Service::writeConfiguration() const {
         "  writes: {threads: 4, queue: 256, deadline: 10s}\n"
         "  passwords: " +
         options_.executors_passwords + "\n";
+    const auto heuristics = [&] {
+        std::string out = options_.heuristics.empty() ? "" : "heuristics:\n";
+        for (auto block : options_.heuristics) {
+            if (const auto at = block.find("$DIR"); at != std::string::npos)
+                block.replace(at, 4, dir_);
+            out += "  - " + block + "\n";
+        }
+        return out;
+    };
     const auto head = [&](const std::string& process) {
         return "process: " + process + "\nstate_dir: " + dir_ + "/state-" + process +
                "\nloops: 2\ndrain_timeout: 5s\nadmin: {socket: " + dir_ + "/" + process +
@@ -210,7 +219,14 @@ void Service::writeConfiguration() const {
         if (role == "router")
             out +=
                 "    depends_on: [browserid, static]\n    filters: [{id: access-log, builtin: "
-                "access-log}, {id: statsd, builtin: statsd}]\n";
+                "access-log}, {id: statsd, builtin: statsd}" +
+                (options_.heuristics.empty()
+                     ? std::string()
+                     : ", {id: antiabuse, module: antiabuse.so, on_error: deny, config: {secrets: "
+                       "{antiabuse: " +
+                           dir_ + "/s/antiabuse, class: " + dir_ +
+                           "/s/class}, explain: {file: " + dir_ + "/explain.jsonl}}}") +
+                "]\n";
         return out;
     };
     const auto upstream = [&](const std::string& role) {
@@ -226,7 +242,7 @@ void Service::writeConfiguration() const {
         yaml += "upstreams:\n";
         for (const auto& role : kRoles)
             if (role != "router") yaml += upstream(role);
-        yaml += "services:\n";
+        yaml += heuristics() + "services:\n";
         for (const auto& role : kRoles) yaml += service(role);
         return write("local", yaml);
     }
@@ -236,6 +252,7 @@ void Service::writeConfiguration() const {
             yaml += "access_log: {file: " + dir_ + "/access.log}\nupstreams:\n";
             for (const auto* other : {"browserid", "dbwriter", "verifier", "static"})
                 yaml += upstream(other);
+            yaml += heuristics();
         }
         if (role == "browserid")
             yaml += "upstreams:\n" + upstream("dbwriter") + upstream("keysigner");

@@ -26,6 +26,9 @@ struct ServiceOptions {
     /// name wins over the fixture's own.
     std::vector<std::string> common;
     std::string database_more;  ///< of the database's options, such as ", migrate: false"
+    /// Blocks under `heuristics:` of the router's process, with the filter that asks them; $DIR
+    /// stands for dir(). Empty: the filter is not there.
+    std::vector<std::string> heuristics;
     std::string executors_passwords = "{threads: 2, queue: 64, deadline: 10s}";
     /// Database::Mysql: port of a server on 127.0.0.1 whose root has no password.
     unsigned mysql_port = 0;

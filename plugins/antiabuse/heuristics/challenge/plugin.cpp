@@ -6,6 +6,7 @@
 #include <cstring>
 #include <memory>
 
+#include "libs/abuse/keys.h"
 #include "libs/wsapi/secret_file.h"
 #include "libs/wsapi/session.h"
 #include "plugins/antiabuse/heuristics/challenge/tickets.h"
@@ -71,13 +72,7 @@ class Challenger final : public sdk::Heuristic {
 
     std::optional<sdk::Challenge> challenge(const Facts& f, const psn_verdict& wanted) override {
         if (wanted.challenge_kind == PSN_CHALLENGE_MAIL) return byMail();
-        const auto now = f.nowNs();
-        const double credit = 1 + std::min(20.0, 0.2 * f.credit());
-        if (table_->take(f.prefixKey(0), kIssues, Rate{1'000, 30}.times(credit), 1, now).allowed ==
-                0 ||
-            table_->take(f.prefixKey(1), kIssues, Rate{125, 240}.times(credit), 1, now).allowed ==
-                0)
-            return std::nullopt;
+        if (!mayIssue(f)) return std::nullopt;
         if (f.header("bid-work") == "wait") return byWaiting(f);
         pow::Puzzle p;
         p.iterations = iterations_;
@@ -96,7 +91,7 @@ class Challenger final : public sdk::Heuristic {
     }
 
   private:
-    enum Rule : std::uint32_t { kSpent = 1, kPass = 2, kWaits = 3, kIssues = 4 };
+    enum Rule : std::uint32_t { kSpent = 1, kPass = 2, kWaits = 3, kOpen = 8 };
     enum Result : std::size_t {
         Issued,
         Solved,
@@ -113,6 +108,8 @@ class Challenger final : public sdk::Heuristic {
         "work.issued",  "work.solved",    "work.wrong",  "work.spent",  "work.forged",
         "work.expired", "work.elsewhere", "wait.issued", "wait.solved", "mail.issued"};
     static constexpr std::uint32_t kExpensive = 20;
+    /// Challenges of one network that nobody has solved.
+    static constexpr Rate kUnsolved{20'000, 12};
     static constexpr Rate kOnce{130'000, 1};               // longer than any challenge lives
     static constexpr Rate kBudget{3'600'000, kExpensive};  // does not come back while a pass lives
     static constexpr Rate kWaiting{60'000, 3};
@@ -139,6 +136,27 @@ class Challenger final : public sdk::Heuristic {
     static std::string bodyOf(std::string_view kind, const std::string& more = "") {
         return R"({"success":false,"reason":"challenge","kind":")" + std::string(kind) + "\"" +
                more + "}";
+    }
+
+    /// Who is asked again and again and never solves anything is refused, which strikes.
+    [[nodiscard]] bool mayIssue(const Facts& f) const {
+        bool may = true;
+        each(f, [&](std::uint32_t rule, std::uint64_t key, const Rate& rate) {
+            may &= table_->take(key, rule, rate, 1, f.nowNs()).allowed != 0;
+        });
+        return may;
+    }
+    void noteSolved(const Facts& f) const {
+        each(f, [&](std::uint32_t rule, std::uint64_t key, const Rate& rate) {
+            table_->refund(key, rule, rate, 1, f.nowNs());
+        });
+    }
+    template <typename F>
+    void each(const Facts& f, F&& use) const {
+        for (std::uint32_t i = 0; i < 3; ++i)
+            if (f.prefixKey(i) != 0)
+                use(kOpen + i, f.prefixKey(i),
+                    kUnsolved.times(abuse::creditFactor(f.credit(), 0.2) * abuse::kWider[i]));
     }
 
     [[nodiscard]] std::uint32_t levelOf(const psn_verdict& wanted) const {
@@ -196,6 +214,7 @@ class Challenger final : public sdk::Heuristic {
         if (waited) {
             table_->refund(binding.network, kWaits, kWaiting, 1, f.nowNs());
             count(Waited);
+            noteSolved(f);
             return Verdict::abstain().granting(PSN_GRANT_PAID);
         }
         const auto numbers =
@@ -204,6 +223,7 @@ class Challenger final : public sdk::Heuristic {
             numbers.substr(0, 2) == "n=" ? pow::parseSolution(numbers.substr(2)) : std::nullopt;
         if (!solution || !pow::isSolved(read.puzzle, *solution)) return again(Wrong, "proof_wrong");
         count(Solved);
+        noteSolved(f);
         auto verdict = Verdict::abstain().granting(PSN_GRANT_PAID);
         const auto cost = costOf(f);
         table_->take(keyOf(read.id), kPass, kBudget, cost, f.nowNs());

@@ -28,7 +28,7 @@ class Enumeration final : public sdk::Heuristic {
                             3'600'000),
                 sdk::option("distinct.hourly", PSN_OPT_INT, "200",
                             "different addresses an hour from one network", 0, 1, 100'000),
-                sdk::option("total", PSN_OPT_INT, "20",
+                sdk::option("total", PSN_OPT_INT, "4",
                             "unknown addresses a second from all strangers; then each one works", 0,
                             1, 10'000),
                 sdk::option("slots", PSN_OPT_INT, "524288", "of the table; 8 octets each", 0, 1'024,
@@ -39,7 +39,7 @@ class Enumeration final : public sdk::Heuristic {
         : Heuristic(h, c),
           unknown_{number("unknown.interval"), number("unknown.burst")},
           distinct_{std::max(1U, 3'600'000 / number("distinct.hourly")), number("distinct.hourly")},
-          total_{std::max(1U, 1'000 / number("total")), number("total") * 60} {}
+          total_{std::max(1U, 1'000 / number("total")), number("total") * 30} {}
 
     void activate() override {
         table_ = std::make_unique<sdk::RateTable>(host.raw(), "enum.asked", number("slots"), false);

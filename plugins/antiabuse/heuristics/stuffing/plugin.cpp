@@ -227,7 +227,7 @@ class Stuffing final : public sdk::Heuristic {
         const auto alarm = detector_.tick(last);
         if (alarm.sign_in) extend(sign_in_until_, second);
         if (alarm.sign_up) extend(sign_up_until_, second);
-        keep();
+        if (++ticks_ % 10 == 0 || alarm.sign_in || alarm.sign_up) keep();
     }
 
     /// What the successor of a swap begins with: rates in thousandths, ages and ends in seconds.
@@ -269,6 +269,7 @@ class Stuffing final : public sdk::Heuristic {
     psn_counter_table *shapes_ = nullptr, *agents_ = nullptr, *state_ = nullptr;
     std::uint64_t secret_ = 0;
     Detector detector_;
+    unsigned ticks_ = 0;
     std::atomic<std::uint32_t> tries_{0}, failures_{0}, unknown_{0}, stagings_{0};
     mutable std::atomic<std::uint32_t> sign_in_until_{0}, sign_up_until_{0};
 };

@@ -245,14 +245,25 @@ TEST_F(Challenged, ASignInWithoutScriptsGoesByMail) {
     EXPECT_EQ(redeem(ask(), lookup_ticket), "challenge proof_elsewhere");
 }
 
-TEST_F(Challenged, IssuingHasABudget) {
+TEST_F(Challenged, WhoNeverSolvesIsAskedNoMore) {
     int issued = 0;
     while (issued < 100 && put(ask())) ++issued;
-    EXPECT_EQ(issued, 30);
-    harness_.clock().advance(seconds(1));
+    EXPECT_EQ(issued, 12);
+    harness_.clock().advance(seconds(20));
     EXPECT_TRUE(put(ask()));
     EXPECT_FALSE(put(ask()));
     EXPECT_TRUE(put(ask("203.0.113.9")));
+    int office = 0;
+    while (office < 100 && put(ask("198.18.0.5").credit(10))) ++office;
+    EXPECT_EQ(office, 36);
+}
+
+TEST_F(Challenged, WhoSolvesIsAskedAsOftenAsNeedBe) {
+    for (int i = 0; i < 40; ++i) {
+        const auto c = put(ask());
+        ASSERT_TRUE(c) << i;
+        ASSERT_EQ(redeem(ask(), solved(c->header)), "paid");
+    }
 }
 
 TEST_F(Challenged, LevelsStayWithinTheirBounds) {

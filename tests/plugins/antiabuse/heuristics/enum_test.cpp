@@ -18,7 +18,7 @@ class Lists : public ::testing::Test {
         return said(pass(f, {PSN_OUTCOME_WK_HIT, PSN_OUTCOME_ADDRESS_UNKNOWN}));
     }
     std::string known(const Facts& f) { return said(pass(f, {PSN_OUTCOME_ADDRESS_KNOWN})); }
-    Harness harness_{pluginPath("enum")};
+    Harness harness_{pluginPath("enum"), "total: 1000\n"};
 };
 
 TEST_F(Lists, ThirtyUnknownThenWorkThenNone) {
@@ -51,6 +51,31 @@ TEST_F(Lists, RefusalsDoNotRefillTheBudget) {
     for (int n = 0; n < 200; ++n) (void)known(ask("192.0.2.5", n));
     for (int i = 0; i < 500; ++i)
         EXPECT_EQ(known(ask("192.0.2.5", 1'000 + i)), "challenge distinct");
+}
+
+TEST_F(Lists, AListInManyHands) {
+    Harness h(pluginPath("enum"));
+    int passed = 0;
+    // S10: 200 sources, one address a second each, for a minute.
+    for (int second = 0; second < 60; ++second) {
+        for (int i = 0; i < 200; ++i)
+            passed += said(pass(h.facts()
+                                    .from("10.0." + std::to_string(i) + ".1")
+                                    .routeClass(PSN_ROUTE_LOOKUP)
+                                    .account(std::to_string(second * 200 + i) + "@mail.example"),
+                                {PSN_OUTCOME_ADDRESS_UNKNOWN})) == "pass"
+                          ? 1
+                          : 0;
+        h.clock().advance(seconds(1));
+    }
+    EXPECT_LE(passed, 120 + 4 * 60) << "4 a second for all strangers together";
+    EXPECT_EQ(said(pass(h.facts()
+                            .from("203.0.113.1")
+                            .routeClass(PSN_ROUTE_LOOKUP)
+                            .flags(PSN_FACT_KNOWN_DEVICE)
+                            .account("ann@mail.example"),
+                        {PSN_OUTCOME_ADDRESS_KNOWN})),
+              "pass");
 }
 
 TEST_F(Lists, OfficesAndOwnersHaveMore) {

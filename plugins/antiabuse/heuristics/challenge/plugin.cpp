@@ -108,8 +108,8 @@ class Challenger final : public sdk::Heuristic {
         "work.issued",  "work.solved",    "work.wrong",  "work.spent",  "work.forged",
         "work.expired", "work.elsewhere", "wait.issued", "wait.solved", "mail.issued"};
     static constexpr std::uint32_t kExpensive = 20;
-    /// Challenges of one network that nobody has solved.
-    static constexpr Rate kUnsolved{20'000, 12};
+    /// Challenges of one browser that it has not solved.
+    static constexpr Rate kUnsolved{1'000, 60};
     static constexpr Rate kOnce{130'000, 1};               // longer than any challenge lives
     static constexpr Rate kBudget{3'600'000, kExpensive};  // does not come back while a pass lives
     static constexpr Rate kWaiting{60'000, 3};
@@ -138,7 +138,9 @@ class Challenger final : public sdk::Heuristic {
                more + "}";
     }
 
-    /// Who is asked again and again and never solves anything is refused, which strikes.
+    /// Who is asked again and again and never solves anything is refused. By browser, since people
+    /// may share their address with the one who does; and by network, since it may call itself
+    /// another one each time.
     [[nodiscard]] bool mayIssue(const Facts& f) const {
         bool may = true;
         each(f, [&](std::uint32_t rule, std::uint64_t key, const Rate& rate) {
@@ -153,10 +155,12 @@ class Challenger final : public sdk::Heuristic {
     }
     template <typename F>
     void each(const Facts& f, F&& use) const {
+        const auto credit = abuse::creditFactor(f.credit(), 0.2);
+        if (const auto browser = abuse::pairOf(f.prefixKey(0), f.agentKey()); browser != 0)
+            use(kOpen, browser, kUnsolved);
         for (std::uint32_t i = 0; i < 3; ++i)
             if (f.prefixKey(i) != 0)
-                use(kOpen + i, f.prefixKey(i),
-                    kUnsolved.times(abuse::creditFactor(f.credit(), 0.2) * abuse::kWider[i]));
+                use(kOpen + 1 + i, f.prefixKey(i), kUnsolved.times(4 * credit * abuse::kWider[i]));
     }
 
     [[nodiscard]] std::uint32_t levelOf(const psn_verdict& wanted) const {

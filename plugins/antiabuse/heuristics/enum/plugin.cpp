@@ -70,7 +70,7 @@ class Enumeration final : public sdk::Heuristic {
                 note(table_->charge(f.prefixKey(i), kDistinct + i, rate, 1, f.nowNs()), rate,
                      f.prefixKey(i), "distinct");
         }
-        note(table_->charge(kEverybody, kTotal, total_, 1, f.nowNs()), total_, kEverybody, "total");
+        if (countsForAll(f)) note(everybody(f, paid), total_, kEverybody, "total");
         if (worst.allowed != 0) return Verdict::abstain();
         const auto explained = [&](Verdict v) {
             return v.by(worst_key).of(worst_rate.burst, worst.spent_ms / worst_rate.interval_ms,
@@ -99,19 +99,44 @@ class Enumeration final : public sdk::Heuristic {
             table_->forget(pairOf(f.prefixKey(i), f.accountKey()), kPair + i);
             table_->refund(f.prefixKey(i), kDistinct + i, distinct_.times(scale), 1, f.nowNs());
         }
-        table_->refund(kEverybody, kTotal, total_, 1, f.nowNs());
+        if (countsForAll(f)) table_->refund(kEverybody, kTotal, total_, 1, f.nowNs());
     }
 
   private:
-    enum Rule : std::uint32_t { kTotal = 1, kUnknown = 8, kDistinct = 16, kPair = 24 };
+    enum Rule : std::uint32_t {
+        kTotal = 1,
+        kAlarm,
+        kAsked,
+        kUnknown = 8,
+        kDistinct = 16,
+        kPair = 24
+    };
     static constexpr std::uint64_t kEverybody = 0x656e756dULL;
-    static constexpr Rate kHour{3'600'000, 1};
+    static constexpr Rate kHour{3'600'000, 1}, kCalm{60'000, 1};
 
     [[nodiscard]] std::uint32_t number(std::string_view option) const {
         return static_cast<std::uint32_t>(config.num(option));
     }
     static double scaleOf(const Facts& f, std::size_t i) {
         return abuse::creditFactor(f.credit(), 0.2) * abuse::kWider[i];
+    }
+    /// Where nobody has signed in from yet, and where an answer says whether an address is known.
+    static bool countsForAll(const Facts& f) {
+        return f.credit() == 0 && f.routeClass() != PSN_ROUTE_LOGIN;
+    }
+    /// A list in many hands: once there are too many unknown addresses, all strangers work, until
+    /// for a minute those who were asked to have done so.
+    psn_rate_answer everybody(const Facts& f, bool paid) const {
+        const auto now = f.nowNs();
+        const auto over = table_->charge(kEverybody, kTotal, total_, 1, now);
+        if (over.allowed == 0) table_->charge(kEverybody, kAlarm, kCalm, 1, now);
+        const auto alarm = table_->peek(kEverybody, kAlarm, kCalm, 1, now);
+        if (alarm.allowed != 0) return over;
+        if (paid)
+            table_->refund(kEverybody, kAsked, total_, 1, now);
+        else if (table_->charge(kEverybody, kAsked, total_, 1, now).allowed == 0)
+            table_->charge(kEverybody, kAlarm, kCalm, 1, now);
+        return {0, alarm.retry_after_ms, total_.windowMs(), 0};
     }
     /// The first time in an hour that this network asks about this address.
     [[nodiscard]] bool isNew(const Facts& f, std::uint32_t i) const {

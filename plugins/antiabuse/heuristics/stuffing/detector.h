@@ -31,7 +31,7 @@ class Mean {
 class Detector {
   public:
     static constexpr std::size_t kWindow = 10;  ///< seconds that are judged
-    static constexpr double kLearning = 60;     ///< seconds before anything is judged
+    static constexpr double kLearning = 5;      ///< seconds before anything is compared
     struct Alarm {
         bool sign_in = false, sign_up = false;
     };

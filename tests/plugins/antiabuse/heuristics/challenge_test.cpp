@@ -246,23 +246,27 @@ TEST_F(Challenged, ASignInWithoutScriptsGoesByMail) {
 }
 
 TEST_F(Challenged, WhoNeverSolvesIsAskedNoMore) {
+    const auto from = [&](const std::string& address, const std::string& agent) {
+        return put(ask(address).agent(agent));
+    };
     int issued = 0;
-    while (issued < 100 && put(ask())) ++issued;
-    EXPECT_EQ(issued, 12);
-    harness_.clock().advance(seconds(20));
-    EXPECT_TRUE(put(ask()));
-    EXPECT_FALSE(put(ask()));
-    EXPECT_TRUE(put(ask("203.0.113.9")));
-    int office = 0;
-    while (office < 100 && put(ask("198.18.0.5").credit(10))) ++office;
-    EXPECT_EQ(office, 36);
+    while (issued < 1'000 && from("192.0.2.5", "bot")) ++issued;
+    EXPECT_EQ(issued, 60);
+    EXPECT_TRUE(from("192.0.2.5", "a person at the same address"));
+    harness_.clock().advance(seconds(1));
+    EXPECT_TRUE(from("192.0.2.5", "bot"));
+    EXPECT_FALSE(from("192.0.2.5", "bot"));
+    EXPECT_TRUE(from("203.0.113.9", "bot"));
+    int renamed = 0;
+    while (renamed < 1'000 && from("198.18.0.5", "bot " + std::to_string(renamed))) ++renamed;
+    EXPECT_EQ(renamed, 240) << "another name each time";
 }
 
 TEST_F(Challenged, WhoSolvesIsAskedAsOftenAsNeedBe) {
-    for (int i = 0; i < 40; ++i) {
-        const auto c = put(ask());
+    for (int i = 0; i < 300; ++i) {
+        const auto c = put(ask().agent("person"));
         ASSERT_TRUE(c) << i;
-        ASSERT_EQ(redeem(ask(), solved(c->header)), "paid");
+        ASSERT_EQ(redeem(ask().agent("person"), solved(c->header)), "paid");
     }
 }
 

@@ -83,10 +83,34 @@ TEST(Detector, SignUpsThatHash) {
     EXPECT_TRUE(seen);
 }
 
-TEST(Detector, NothingIsJudgedInTheFirstMinute) {
+/// The short time that a restart leaves must not make ordinary people look like an attack.
+TEST(Detector, TheFirstMinutesOfManyStartsAreQuiet) {
+    Traffic t;
+    int alarms = 0;
+    for (int start = 0; start < 200; ++start) {
+        Detector d;
+        for (int i = 0; i < 120; ++i) {
+            const auto a = d.tick(t.second(3.7, 0.1, 0.2));
+            alarms += a.sign_in || a.sign_up ? 1 : 0;
+        }
+    }
+    EXPECT_LE(alarms, 3);
+}
+
+TEST(Detector, AnAttackRightAfterTheStartIsSeen) {
     Detector d;
     Traffic t;
-    for (int i = 0; i < 60; ++i) EXPECT_FALSE(d.tick(t.second(50, 0.9)).sign_in);
+    for (int i = 0; i < 3; ++i) (void)d.tick(t.second(3.7, 0.1));
+    int first = 0;
+    for (int i = 1; i <= 30 && first == 0; ++i) {
+        auto s = t.second(3.7, 0.1);
+        const auto attack = t.second(16, 0.99);
+        s.tries += attack.tries;
+        s.failures += attack.failures;
+        if (d.tick(s).sign_in) first = i;
+    }
+    EXPECT_GE(first, 1);
+    EXPECT_LE(first, 5);
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ class Enumeration final : public sdk::Heuristic {
         : Heuristic(h, c),
           unknown_{number("unknown.interval"), number("unknown.burst")},
           distinct_{std::max(1U, 3'600'000 / number("distinct.hourly")), number("distinct.hourly")},
-          total_{std::max(1U, 1'000 / number("total")), number("total") * 30} {}
+          total_{std::max(1U, 1'000 / number("total")), number("total") * 10} {}
 
     void activate() override {
         table_ = std::make_unique<sdk::RateTable>(host.raw(), "enum.asked", number("slots"), false);
@@ -70,6 +70,10 @@ class Enumeration final : public sdk::Heuristic {
                 note(table_->charge(f.prefixKey(i), kDistinct + i, rate, 1, f.nowNs()), rate,
                      f.prefixKey(i), "distinct");
         }
+        // One browser, so that who is at an address with many others has no more than himself.
+        if (const auto browser = browserOf(f); browser != 0)
+            note(table_->charge(browser, kBrowser, browserRate(f), 1, f.nowNs()), browserRate(f),
+                 browser, "browser");
         if (countsForAll(f)) note(everybody(f, paid), total_, kEverybody, "total");
         if (worst.allowed != 0) return Verdict::abstain();
         const auto explained = [&](Verdict v) {
@@ -78,7 +82,8 @@ class Enumeration final : public sdk::Heuristic {
         };
         // The work of one buys one answer, up to twice the budget: then it is a machine's.
         const bool far = worst.spent_ms + worst_rate.interval_ms >= 2 * worst_rate.windowMs();
-        if (paid && (!far || worst_key == kEverybody)) return Verdict::abstain();
+        const bool of_network = worst_key != kEverybody && worst_key != browserOf(f);
+        if (paid && (!far || !of_network)) return Verdict::abstain();
         if (paid) return explained(Verdict::throttle(worst.retry_after_ms, reason));
         const auto over = worst.spent_ms - std::min(worst.spent_ms, worst_rate.windowMs());
         return explained(Verdict::challenge(
@@ -99,6 +104,8 @@ class Enumeration final : public sdk::Heuristic {
             table_->forget(pairOf(f.prefixKey(i), f.accountKey()), kPair + i);
             table_->refund(f.prefixKey(i), kDistinct + i, distinct_.times(scale), 1, f.nowNs());
         }
+        if (const auto browser = browserOf(f); browser != 0)
+            table_->refund(browser, kBrowser, browserRate(f), 1, f.nowNs());
         if (countsForAll(f)) table_->refund(kEverybody, kTotal, total_, 1, f.nowNs());
     }
 
@@ -107,6 +114,7 @@ class Enumeration final : public sdk::Heuristic {
         kTotal = 1,
         kAlarm,
         kAsked,
+        kBrowser,
         kUnknown = 8,
         kDistinct = 16,
         kPair = 24
@@ -119,6 +127,10 @@ class Enumeration final : public sdk::Heuristic {
     }
     static double scaleOf(const Facts& f, std::size_t i) {
         return abuse::creditFactor(f.credit(), 0.2) * abuse::kWider[i];
+    }
+    static std::uint64_t browserOf(const Facts& f) { return pairOf(f.prefixKey(0), f.agentKey()); }
+    static Rate browserRate(const Facts& f) {
+        return Rate{60'000, 8}.times(abuse::creditFactor(f.credit(), 0.1));
     }
     /// Where nobody has signed in from yet, and where an answer says whether an address is known.
     static bool countsForAll(const Facts& f) {

@@ -45,7 +45,7 @@ Detector::Alarm Detector::tick(const Second& last) {
     Alarm alarm;
     const double failed = share(sum.failures, sum.tries);
     // Whatever was usual: people are not wrong so often.
-    alarm.sign_in = sum.failures / seconds > 2 && failed > 0.6;
+    alarm.sign_in = sum.failures / seconds > 1 && failed > 0.6;
     if (failures.weight() >= kLearning) {
         const double usual = share(failures.value(), tries.value());
         const bool more = sum.failures / seconds > 3 * atMost(failures) + 0.3;

@@ -208,7 +208,10 @@ class AntiAbuse final : public sdk::Filter {
         const auto& f = here.out.facts;
         if ((f.flags & PSN_FACT_TRUSTED) != 0) return;
         const auto prefix = f.prefix_key[0];
-        if (d.kind >= PSN_VERDICT_THROTTLE && d.kind != PSN_VERDICT_SHED)
+        // Whoever verifies at a site's address is judged by what he verifies, and apart: the people
+        // who browse from there are not he.
+        if (d.kind >= PSN_VERDICT_THROTTLE && d.kind != PSN_VERDICT_SHED &&
+            f.route_class != PSN_ROUTE_VERIFY)
             ledger_.strike(prefix, f.credit, now);
         for (const auto& one : here.findings)
             if (one.acts && one.verdict.box_ms != 0)

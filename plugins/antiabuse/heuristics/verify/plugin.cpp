@@ -32,7 +32,7 @@ class Verify final : public sdk::Heuristic {
                             0, 1, 50),
                 sdk::option("bad.burst", PSN_OPT_INT, "20",
                             "bad assertions at once from one network", 0, 1, 10'000),
-                sdk::option("bad.interval", PSN_OPT_DURATION, "5s", "until one more", 0, 100,
+                sdk::option("bad.interval", PSN_OPT_DURATION, "10s", "until one more", 0, 100,
                             3'600'000),
                 sdk::option("bad.hourly", PSN_OPT_INT, "60", "bad assertions in an hour", 0, 1,
                             100'000),
@@ -82,16 +82,17 @@ class Verify final : public sdk::Heuristic {
         const double factor = tallyOf(f).inStanding() ? standing_ : 1;
         const bool bad =
             !o.isRefused() && (o.has(PSN_OUTCOME_VERIFY_BAD) || o.has(PSN_OUTCOME_VERIFY_BADKEY));
+        // A key that nobody certifies is no accident.
+        const bool meant = o.has(PSN_OUTCOME_VERIFY_BADKEY);
         each(f, factor, [&](std::uint32_t rule, std::uint64_t key, const Rate& rate, bool of_bad) {
             if (of_bad && bad)
-                table_->charge(key, rule, rate, 1, f.nowNs());
+                table_->charge(key, rule, rate, meant ? 3 : 1, f.nowNs());
             else if (!of_bad && o.isRefused())
                 table_->refund(key, rule, rate, 1, f.nowNs());
         });
         if (!bad && !o.has(PSN_OUTCOME_VERIFY_OK)) return;
         note(f.prefixKey(0), bad, f.nowNs());
-        // A key that nobody certifies is no accident.
-        if (o.has(PSN_OUTCOME_VERIFY_BADKEY)) note(f.prefixKey(0), bad, f.nowNs());
+        if (meant) note(f.prefixKey(0), bad, f.nowNs());
     }
 
   private:

@@ -86,12 +86,16 @@ TEST(Combine, ChallengesAreForStrangers) {
     auto wanted = verdict(PSN_VERDICT_CHALLENGE);
     wanted.level = 12;
     EXPECT_EQ(combine({{true, wanted}}).level, 12U);
-    auto known = facts(), inside = facts(), site = facts(PSN_ROUTE_VERIFY), paid = facts();
+    auto known = facts(), inside = facts(PSN_ROUTE_LOOKUP), site = facts(PSN_ROUTE_VERIFY),
+         paid = facts();
     known.flags = PSN_FACT_KNOWN_DEVICE;
     inside.session_class = PSN_SESSION_SIGNED_IN;
     paid.flags = PSN_FACT_PAID;
     for (const auto& f : {known, inside, site, paid})
         EXPECT_FALSE(combine({{true, wanted}}, f).refuses());
+    inside.route_class = PSN_ROUTE_LOGIN;
+    EXPECT_TRUE(combine({{true, wanted}}, inside).refuses())
+        << "a session says nothing of other accounts";
     wanted.challenge_kind = PSN_CHALLENGE_MAIL;
     EXPECT_TRUE(combine({{true, wanted}}, paid).refuses()) << "work is no mail";
     EXPECT_FALSE(combine({{true, wanted}}, known).refuses());

@@ -51,6 +51,21 @@ int main() {
         });
     };
     const double million = spend(1'000'000), thousand = spend(1'000), flood = spend(1ULL << 40);
+    // As a chain asks: all keys of a request are known before the first is spent from.
+    constexpr int kBatch = 8;
+    const double batch = measure(1'000'000, [&](std::uint64_t first) {
+        for (std::uint64_t i = 0; i < kOperations; i += kBatch) {
+            for (int k = 0; k < kBatch; ++k)
+                rates.prefetch(scramble((first + i + k) % 1'000'000), 1);
+            for (int k = 0; k < kBatch; ++k) {
+                psn_rate_answer a{};
+                rates.spend(scramble((first + i + k) % 1'000'000), 1, limit, 1,
+                            1'000'000'000'000 + static_cast<std::int64_t>(i) * 1'000,
+                            psn_rate_table::Mode::Take, &a);
+                allowed += a.allowed;
+            }
+        }
+    });
     psn_counter_table counters({sizeof(psn_counter_spec), kSlots, 10'000, 0}, kSecret);
     const double count = measure(1'000'000, [&](std::uint64_t first) {
         for (std::uint64_t i = 0; i < kOperations; ++i) {
@@ -66,6 +81,7 @@ int main() {
     std::printf("figure rates-bytes %zu octets\n", rates.bytes());
     std::printf("figure rates-take-1000-keys %.1f ns\n", thousand);
     std::printf("figure rates-take-million-keys %.1f ns\n", million);
+    std::printf("figure rates-take-million-keys-in-eights %.1f ns\n", batch);
     std::printf("figure rates-take-flood-of-new-keys %.1f ns\n", flood);
     std::printf("figure counters-add-million-keys %.1f ns\n", count);
     return 0;

@@ -9,8 +9,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "host/tables/pages.h"
 #include "host/tables/secret.h"
 
 /// Opaque in the ABI (psn.counters/1): 8-way set-associative, fixed size, keyed hash. Times are
@@ -63,7 +63,7 @@ struct psn_counter_table {
     [[nodiscard]] std::uint64_t estimate(const Slot& slot, std::uint32_t now_ms) const;
     psn_counter_spec spec_;
     persona::host::tables::Secret secret_;
-    std::vector<Set> sets_;
+    persona::host::tables::Pages<Set> sets_;
     std::unique_ptr<std::atomic_flag[]> locks_;  ///< one a set, held for nanoseconds
     std::atomic<std::uint64_t> evicted_{0};
 };

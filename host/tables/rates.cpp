@@ -25,7 +25,7 @@ psn_rate_table::psn_rate_table(const psn_rate_spec& spec,
     : spec_(spec),
       secret_(secret),
       mask_(std::bit_ceil(static_cast<std::size_t>(spec.slots)) / kWays - 1),
-      sets_(std::make_unique<Set[]>(mask_ + 1)) {}
+      sets_(mask_ + 1) {}
 
 std::uint64_t psn_rate_table::hash(std::uint64_t key, std::uint32_t rule) const {
     // Eight octets are one round of input: the rule goes into the key half of the hash.
@@ -92,6 +92,10 @@ psn_rc psn_rate_table::spend(std::uint64_t key, std::uint32_t rule, const psn_ra
         break;
     }
     return PSN_OK;
+}
+
+void psn_rate_table::prefetch(std::uint64_t key, std::uint32_t rule) const {
+    __builtin_prefetch(&sets_[hash(key, rule) & mask_], 1);
 }
 
 psn_rc psn_rate_table::forget(std::uint64_t key, std::uint32_t rule) {

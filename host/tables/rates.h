@@ -5,8 +5,8 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <memory>
 
+#include "host/tables/pages.h"
 #include "host/tables/secret.h"
 
 /// Opaque in the ABI (psn.rates/draft-1): 8 octets a key, 8 keys a cache line, no lock. A slot is
@@ -17,6 +17,8 @@ struct psn_rate_table {
     enum class Mode { Take, Peek, Charge, Refund };
     psn_rc spend(std::uint64_t key, std::uint32_t rule, const psn_rate_limit& limit,
                  std::uint32_t cost, std::int64_t now_ns, Mode mode, psn_rate_answer* out);
+    /// Asks the memory for the cache line of a key that will be spent from soon.
+    void prefetch(std::uint64_t key, std::uint32_t rule) const;
     psn_rc forget(std::uint64_t key, std::uint32_t rule);
 
     /// [control] As in psn_counter_table.
@@ -40,6 +42,6 @@ struct psn_rate_table {
     psn_rate_spec spec_;
     persona::host::tables::Secret secret_;
     std::size_t mask_;
-    std::unique_ptr<Set[]> sets_;
+    persona::host::tables::Pages<Set> sets_;
     std::atomic<std::uint64_t> evicted_{0};
 };

@@ -253,8 +253,16 @@ std::string Engine::start(Services services, InheritedSockets inherited) {
     for (auto& l : impl_->listeners)
         if (!l.listener->start()) return "event loop: the kernel does not watch one more socket";
     impl_->watchUpstreams();
+    if (!impl_->settings.own_threads) return "";
     for (auto& loop : impl_->loops) impl_->threads.emplace_back([&l = *loop] { l.reactor.run(); });
     return "";
+}
+
+void Engine::turn() {
+    for (auto& loop : impl_->loops) {
+        loop->reactor.adopt();
+        loop->reactor.turn(0);
+    }
 }
 
 std::vector<std::pair<std::string, int>> Engine::sockets() const {

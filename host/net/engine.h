@@ -93,6 +93,9 @@ class Engine {
     /// [control] Reads certificates and keys again. Empty, or what failed (the old ones stay).
     [[nodiscard]] std::string reloadTls();
 
+    /// Without own_threads: handles what there is to handle, on the calling thread, which waits for
+    /// nothing.
+    void turn();
     [[nodiscard]] unsigned loops() const;
     [[nodiscard]] Loop& loop(unsigned i);
     [[nodiscard]] Upstream* upstream(std::string_view name);  ///< nullptr: none of that name

@@ -147,53 +147,52 @@ void Reactor::stop() {
 }
 
 void Reactor::run() {
-    thread_id_.store(std::this_thread::get_id());
+    adopt();
+    while (!stop_.load(std::memory_order_relaxed)) turn(Wheel::kTickNs);
+}
+
+void Reactor::turn(std::int64_t most_ns) {
     std::array<epoll_event, 256> events;
-    std::vector<std::function<void()>> tasks;
-    std::vector<EventHandler*> unfinished;
-    while (!stop_.load(std::memory_order_relaxed)) {
-        unfinished.swap(again_);
-        std::int64_t wait_ns = unfinished.empty() ? Wheel::kTickNs : 0;
-        if (!timers_.empty())
-            wait_ns = std::clamp<std::int64_t>(timers_.begin()->first - monotonicNs(), 0, wait_ns);
-        const int n = ::epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()),
-                                   static_cast<int>((wait_ns + 999'999) / 1'000'000));
-        now_ns_ = monotonicNs();
-        for (int i = 0; i < n; ++i) {
-            auto* handler =
-                static_cast<EventHandler*>(events[static_cast<std::size_t>(i)].data.ptr);
-            if (handler == nullptr) {
-                std::uint64_t count = 0;
-                [[maybe_unused]] const auto r = ::read(wake_fd_, &count, sizeof count);
-            } else {
-                handle(*handler, events[static_cast<std::size_t>(i)].events);
-            }
+    unfinished_.swap(again_);
+    std::int64_t wait_ns = unfinished_.empty() ? most_ns : 0;
+    if (!timers_.empty())
+        wait_ns = std::clamp<std::int64_t>(timers_.begin()->first - monotonicNs(), 0, wait_ns);
+    const int n = ::epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()),
+                               static_cast<int>((wait_ns + 999'999) / 1'000'000));
+    now_ns_ = monotonicNs();
+    for (int i = 0; i < n; ++i) {
+        auto* handler = static_cast<EventHandler*>(events[static_cast<std::size_t>(i)].data.ptr);
+        if (handler == nullptr) {
+            std::uint64_t count = 0;
+            [[maybe_unused]] const auto r = ::read(wake_fd_, &count, sizeof count);
+        } else {
+            handle(*handler, events[static_cast<std::size_t>(i)].events);
         }
-        for (auto* handler : unfinished) handle(*handler, 0);
-        unfinished.clear();
-        if (wake_pending_.exchange(false)) {
-            {
-                const std::lock_guard lock(mutex_);
-                tasks.swap(posted_);
-            }
-            for (auto& t : tasks) t();
-            tasks.clear();
-        }
-        wheel_.advance(now_ns_);
-        while (!timers_.empty() && timers_.begin()->first <= now_ns_) {
-            // Out of its place before it runs: it may cancel itself.
-            const auto t = std::move(*timers_.begin()->second);
-            timers_.erase(timers_.begin());
-            if (t) t();
-        }
-        while (!deferred_.empty()) {
-            tasks.swap(deferred_);
-            for (auto& t : tasks) t();
-            tasks.clear();
-        }
-        removed_.clear();
-        if (turn_end_) turn_end_();
     }
+    for (auto* handler : unfinished_) handle(*handler, 0);
+    unfinished_.clear();
+    if (wake_pending_.exchange(false)) {
+        {
+            const std::lock_guard lock(mutex_);
+            tasks_.swap(posted_);
+        }
+        for (auto& t : tasks_) t();
+        tasks_.clear();
+    }
+    wheel_.advance(now_ns_);
+    while (!timers_.empty() && timers_.begin()->first <= now_ns_) {
+        // Out of its place before it runs: it may cancel itself.
+        const auto t = std::move(*timers_.begin()->second);
+        timers_.erase(timers_.begin());
+        if (t) t();
+    }
+    while (!deferred_.empty()) {
+        tasks_.swap(deferred_);
+        for (auto& t : tasks_) t();
+        tasks_.clear();
+    }
+    removed_.clear();
+    if (turn_end_) turn_end_();
 }
 
 }  // namespace persona::host::net

@@ -83,7 +83,11 @@ class Reactor {
     [[nodiscard]] Wheel& wheel() { return wheel_; }
     [[nodiscard]] std::int64_t now() const { return now_ns_; }  ///< of this turn of the loop
     [[nodiscard]] bool isCurrent() const { return std::this_thread::get_id() == thread_id_.load(); }
-    void run();   ///< until stop()
+    void run();  ///< turns until stop()
+    /// Waits at most `most_ns` for events and handles them; for whoever has no thread to spare.
+    void turn(std::int64_t most_ns);
+    /// The calling thread is the loop's; run() does that by itself.
+    void adopt() { thread_id_.store(std::this_thread::get_id()); }
     void stop();  ///< [any]
 
   private:
@@ -96,7 +100,8 @@ class Reactor {
     std::vector<std::function<void()>> deferred_;
     void handle(EventHandler& handler, std::uint32_t events);
     std::vector<EventHandler*> removed_;  ///< in this turn: their events at hand are stale
-    std::vector<EventHandler*> again_;
+    std::vector<EventHandler*> again_, unfinished_;
+    std::vector<std::function<void()>> tasks_;  ///< keeps its room from turn to turn
     std::function<void()> turn_end_;
     std::mutex mutex_;
     std::vector<std::function<void()>> posted_;

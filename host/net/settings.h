@@ -85,6 +85,9 @@ struct EngineSettings {
     TlsClientSettings outbound;
     ResolveFn resolve;        ///< empty: the system's; for tests
     std::uint32_t loops = 0;  ///< 0: one per core
+    /// False: no thread is made; whoever owns the engine calls Engine::turn(), as a fuzzer does
+    /// that wants the same to happen each time.
+    bool own_threads = true;
     milliseconds drain_timeout{30'000};
     std::vector<ListenerSettings> listeners;
     std::vector<UpstreamSettings> upstreams;

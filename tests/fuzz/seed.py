@@ -65,3 +65,27 @@ for case in vectors("keysigner")["cases"]:
     put("keysigner", b"\0" + json.dumps(case["request"], separators=(",", ":")).encode())
     from urllib.parse import urlencode
     put("keysigner", b"\1" + urlencode({k: v if isinstance(v, str) else json.dumps(v) for k, v in case["request"].items()}).encode())
+
+# Requests and answers, whole and with a pause in the stream: what the engine reads from either side.
+HOST = b"Host: a.example\r\n"
+for text in (b"GET /a?b=c HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n",
+             b"GET / HTTP/1.1\r\n" + HOST + b"\r\nGET /second HTTP/1.1\r\n" + HOST + b"\r\n",
+             b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\nhello",
+             b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n3;x=y\r\nabc\r\n0\r\nT: u\r\n\r\n",
+             b"POST / HTTP/1.1\r\n" + HOST + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\nhi",
+             b"GET http://a.example/x HTTP/1.1\r\n" + HOST + b"Connection: close, X-A\r\nX-A: 1\r\n\r\n",
+             b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET / HTTP/1.0\r\n\r\n",
+             b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\nHEAD / HTTP/1.1\r\n" + HOST + b"\r\n",
+             b"\r\nPUT /%7E HTTP/1.1\r\n" + HOST + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\nx",
+             b"GET / HTTP/1.1\r\n" + HOST + b"Upgrade: h2c\r\nConnection: upgrade\r\nForwarded: for=1.2.3.4\r\n\r\n"):
+    put("engine_request", b"\0" + text)
+    put("engine_request", b"\3" + text)
+for text in (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: y\r\n\r\nhello",
+             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n3;a=b\r\nabc\r\n0\r\nT: u\r\n\r\n",
+             b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+             b"HTTP/1.0 200 OK\r\nConnection: X-H\r\nX-H: 1\r\n\r\nuntil the end",
+             b"HTTP/1.1 204 No Content\r\n\r\n", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\nConnection: close\r\n\r\n",
+             b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 404 \r\nSet-Cookie: a=b\r\nSet-Cookie: c=d\r\nContent-Length: 0\r\n\r\n",
+             b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"):
+    put("engine_response", b"\0" + text)
+    put("engine_response", b"\4" + text)

@@ -1,5 +1,6 @@
 #include <random>
 
+#include "tests/host/net/answers.h"
 #include "tests/host/net/net_fixture.h"
 
 /// Octets in, at random but the same each time, on the request path and on the response path: no
@@ -73,39 +74,6 @@ class Mutator {
     std::vector<std::string> corpus_;
     std::mt19937 random_{20'121'124};
 };
-
-/// Reads `all` as a client would: every answer has a sound head and the body that it announces;
-/// only the last may break off. Empty: sound, else what is not.
-std::string checkAnswers(std::string_view all) {
-    while (!all.empty()) {
-        const auto end = all.find("\r\n\r\n");
-        if (end == std::string_view::npos) return "";  // cut by a reset
-        const std::string head(all.substr(0, end + 4));
-        if (!head.starts_with("HTTP/1.1 ")) return "no status line: " + head;
-        all.remove_prefix(end + 4);
-        const auto status = statusOf(head);
-        if (status == 100) continue;
-        if (status < 200 || status > 599) return "status of " + head;
-        if (const auto at = head.find("Content-Length: "); at != std::string::npos) {
-            if (head.find("Transfer-Encoding") != std::string::npos)
-                return "both framings: " + head;
-            const auto size = std::strtoull(head.c_str() + at + 16, nullptr, 10);
-            all.remove_prefix(std::min<std::size_t>(size, all.size()));
-        } else if (head.find("Transfer-Encoding: chunked") != std::string::npos) {
-            for (;;) {
-                const auto line = all.find("\r\n");
-                if (line == std::string_view::npos) return "";
-                const auto size =
-                    std::strtoull(std::string(all.substr(0, line)).c_str(), nullptr, 16);
-                all.remove_prefix(std::min<std::size_t>(line + 2 + size + 2, all.size()));
-                if (size == 0) break;
-            }
-        } else {
-            return "";  // until the end of the stream
-        }
-    }
-    return "";
-}
 
 std::vector<std::string> requests() {
     return {

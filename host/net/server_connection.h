@@ -87,6 +87,7 @@ class ServerConnection final : public EventHandler, public Timed, private Upstre
     void bodyEnded();
     bool refuse(unsigned status, std::string_view counter, std::string_view reason);
     void checkBodyRate();
+    void clientGone();
     // Response side.
     bool respond(ResponseHead&& head, std::string&& body);
     bool start(ResponseHead&& head);

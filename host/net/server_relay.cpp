@@ -179,7 +179,11 @@ void ServerConnection::onUpstreamEnd() {
     up_ = nullptr;
     // From here on only the client can be slow; that is what write_timeout is for.
     total_until_ns_ = 0;
-    if (body_ != Body::Done) keep_alive_ = false;  // the upstream answered early
+    if (body_ != Body::Done) {
+        keep_alive_ = false;
+        loop_.fault("engine.upstream.early_answer",
+                    "an upstream answered before it had read the request");
+    }
     if (response_paused_) {
         held_end_ = true;
         return;

@@ -159,12 +159,19 @@ void ServerConnection::onEvents(std::uint32_t events) {
         events |= EPOLLIN;
     }
     // Both directions are gone; nobody can receive the answer.
-    if ((events & (EPOLLHUP | EPOLLERR)) != 0 && phase_ != Phase::Head) return destroy();
+    if ((events & (EPOLLHUP | EPOLLERR)) != 0 && phase_ != Phase::Head) return clientGone();
     if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) eof_pending_ = true;
     if ((events & EPOLLOUT) != 0 && !out_.empty()) flush();
     if (phase_ == Phase::Dead) return;
     if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) readable_ = true;
     if (readable_ || !in_.empty()) readLoop();
+}
+
+/// In the middle of its request, or before it has its answer.
+void ServerConnection::clientGone() {
+    if (phase_ == Phase::Exchange && !response_done_)
+        loop_.fault("engine.client.gone", "a client went before the end of its exchange");
+    destroy();
 }
 
 bool ServerConnection::wantsInput() const {
@@ -207,7 +214,7 @@ void ServerConnection::readLoop() {
         if (io != Io::Done) {
             // A request that ends before its framing says so is no request.
             peer_eof_ = true;
-            destroy();
+            clientGone();
             break;
         }
         // After an end of stream no further event comes: it must be read to be noticed.

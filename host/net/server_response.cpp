@@ -7,14 +7,12 @@
 #include "host/net/reason.h"
 #include "host/net/server_connection.h"
 
-/// The response side of a connection, and the exchange's end.
+/// The response side of a connection.
 namespace persona::host::net {
 
 namespace {
 
-constexpr std::size_t kHighWater = 64 * 1024;
-/// A connection that was answered a moment ago is likely to send its next request.
-constexpr std::int64_t kDrainGraceNs = 250'000'000;
+constexpr std::size_t kHighWater = 64 * 1024, kCopied = 1024;
 
 void appendNumber(std::string& out, std::uint64_t n, int base = 10) {
     std::array<char, 24> text{};
@@ -177,12 +175,15 @@ void ServerConnection::sendHead(std::string_view first_piece, bool end) {
         if (phase_ == Phase::Exchange) sendPiece(first_piece, end);
         return;
     }
-    std::array<iovec, 2> pieces{iovec{out.data(), out.size()},
-                                iovec{const_cast<char*>(first_piece.data()), first_piece.size()}};
     summary_.response_bytes += first_piece.size();
     if (length >= 0) length_left_ -= size;
     response_done_ = end;
-    send(pieces.data(), 2);
+    // To copy a little costs less than a list of pieces does in the kernel.
+    const bool small = first_piece.size() <= kCopied;
+    if (small) out.append(first_piece);
+    std::array<iovec, 2> pieces{iovec{out.data(), out.size()},
+                                iovec{const_cast<char*>(first_piece.data()), first_piece.size()}};
+    send(pieces.data(), small ? 1 : 2);
     if (end) completeIfDone();
 }
 
@@ -272,7 +273,7 @@ void ServerConnection::send(iovec* pieces, int count) {
     if (out_.empty()) {
         const Io io = transport_.write(pieces, count, sent);
         if (io == Io::Done) return;
-        if (io != Io::Again) return destroy();
+        if (io != Io::Again) return clientGone();
         if (wait_ != Wait::Write) arm(Wait::Write);
     }
     for (int i = 0; i < count; ++i) {
@@ -286,7 +287,7 @@ void ServerConnection::flush() {
     const iovec rest{out_.data() + out_sent_, out_.size() - out_sent_};
     std::size_t sent = 0;
     const Io io = transport_.write(&rest, 1, sent);
-    if (io != Io::Done && io != Io::Again) return destroy();
+    if (io != Io::Done && io != Io::Again) return clientGone();
     out_sent_ += sent;
     if (out_sent_ == out_.size()) {
         std::string().swap(out_);
@@ -340,87 +341,6 @@ void ServerConnection::hostReply(unsigned status, std::string_view text) {
     if (status != 413) head.fields.add("Content-Type", "text/plain; charset=utf-8");
     if (status == 503) head.fields.add("Retry-After", "1");
     respond(std::move(head), std::string(text));
-}
-
-// ---- ends ---------------------------------------------------------------------------------------
-
-void ServerConnection::completeIfDone() {
-    if (phase_ == Phase::Exchange && response_done_) {
-        // An answer in full ends the exchange, whatever is left of the request body when it must
-        // not be waited for; a body that is being dropped is read to its end first.
-        if (body_ == Body::Discard && keep_alive_) return;
-        if (!out_.empty()) return;
-        finishExchange(false);
-    }
-    if (phase_ == Phase::Lingering && close_after_ && out_.empty()) linger();
-}
-
-/// Gives the client the time to read the answer before unread octets reset the connection.
-void ServerConnection::linger() {
-    close_after_ = false;
-    transport_.shutdownWrite();
-    if (peer_eof_) return destroy();
-    arm(Wait::Linger);
-    if (!processing_ && readable_) loop_.reactor.again(*this);
-}
-
-void ServerConnection::finishExchange(bool aborted) {
-    auto exchange = std::move(exchange_);
-    if (!exchange) return;
-    exchange->connection_ = nullptr;
-    exchange->gone_.store(true, std::memory_order_release);
-    letGoOfUpstream();
-    const auto now = monotonicNs();
-    summary_.duration_ns = now - exchange->received_ns;
-    summary_.aborted = aborted;
-    summary_.host_reply = host_reply_;
-    if (exchange->hooks_) {
-        exchange->hooks_->onComplete(summary_);
-        loop_.graveyard.hooks.push_back(std::move(exchange->hooks_));
-    }
-    pool_ = nullptr;
-    total_until_ns_ = 0;
-    disarm();
-    if (aborted || phase_ == Phase::Dead) return;
-    parser_.reset();
-    scanner_.reset();
-    if (!keep_alive_ || peer_eof_) {
-        phase_ = Phase::Lingering;
-        in_.clear();
-        close_after_ = true;
-        return;
-    }
-    phase_ = Phase::Head;
-    arm(Wait::Idle);
-    waitIn(&listener_.resting);
-    if (!processing_ && (!in_.empty() || readable_ || transport_.hasBuffered()))
-        loop_.reactor.again(*this);
-}
-
-void ServerConnection::drain() {
-    if (phase_ != Phase::Head || parser_) {
-        // A head that has gone has promised to stay: the next one takes that back.
-        if (!head_sent_) keep_alive_ = false;
-        return;
-    }
-    if (loop_.patient || loopNow() - waits_since_ns < kDrainGraceNs) return;
-    // Closing under a request that has arrived would lose it.
-    char octet = 0;
-    if (::recv(transport_.fd(), &octet, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) destroy();
-}
-
-void ServerConnection::destroy() {
-    if (phase_ == Phase::Dead) return;
-    // An answer that breaks off must look like that, also where only the end of the stream ends it.
-    if (phase_ == Phase::Exchange && head_sent_ && (!response_done_ || !out_.empty()))
-        transport_.resetOnClose();
-    phase_ = Phase::Dead;
-    disarm();
-    loop_.reactor.remove(transport_.fd(), *this);
-    waitIn(nullptr);
-    finishExchange(true);
-    transport_.close();
-    listener_.removed(*this);
 }
 
 }  // namespace persona::host::net

@@ -76,7 +76,11 @@ void UpstreamConnection::onEvents(std::uint32_t events) {
     const bool input = (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
     if (phase_ == Phase::Idle) {
         // Whatever an idle upstream says, it is no answer of ours.
-        if (input) destroy();
+        if (!input) return;
+        char octet = 0;
+        if (::recv(transport_.fd(), &octet, 1, MSG_PEEK | MSG_DONTWAIT) > 0 && !transport_.isTls())
+            loop_.fault("engine.upstream.surplus", endpoint_.text + " spoke without being asked");
+        destroy();
         return;
     }
     if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) eof_pending_ = true;

@@ -96,7 +96,8 @@ void UpstreamConnection::readSome() {
 
 bool UpstreamConnection::headIsSound() const {
     const auto& p = *parser_;
-    if (p.status < 100 || p.status == 101) return false;  // 101: switched protocols unasked
+    if (p.status < 100 || p.status > 599) return false;
+    if (p.status == 101) return false;  // switched protocols unasked
     if (p.bad_encoding || p.encodings > 1 || p.lengths > 1) return false;
     if (p.lengths == 1 && p.content_length < 0) return false;
     if (p.encodings != 0 && (p.lengths != 0 || p.minor == 0)) return false;
@@ -190,7 +191,10 @@ bool UpstreamConnection::consume(std::string_view& data) {
             return false;
         }
     }
-    if (!data.empty()) reusable_ = false;
+    if (!data.empty()) {
+        reusable_ = false;
+        loop_.fault("engine.upstream.surplus", endpoint_.text + " sent more than its answer");
+    }
     finishMessage();
     return false;
 }

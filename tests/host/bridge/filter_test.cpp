@@ -13,7 +13,8 @@ struct Deed {
     const char* name;
     const char* field;  ///< that asks for it
     int with_deny, with_allow;
-    const char* says;  ///< in the log; "" nothing
+    const char* says;        ///< in the log; "" nothing
+    const char* fault = "";  ///< the kind that is counted; "" none
 };
 class FilterDeed : public ::testing::TestWithParam<Deed> {};
 
@@ -30,6 +31,10 @@ TEST_P(FilterDeed, IsAnsweredAsOnErrorSaysAndTheHostStaysUp) {
             EXPECT_TRUE(t.logHas(GetParam().says)) << t.log();
         }
         EXPECT_EQ(t.ask().status, 200) << "the next request is served";
+        for (const char* kind : {"failed", "bad_result", "deadline"})
+            EXPECT_EQ(t.metric("browserid_echo_sample_fault_" + std::string(kind) + "_total"),
+                      kind == std::string(GetParam().fault) ? 2 : 0)
+                << kind;
         // Every stream that was opened was completed, once.
         EXPECT_TRUE(await([&] { return t.metric("browserid_echo_sample_completed_total") == 3; }))
             << t.metric("browserid_echo_sample_completed_total");
@@ -42,32 +47,36 @@ TEST_P(FilterDeed, IsAnsweredAsOnErrorSaysAndTheHostStaysUp) {
 INSTANTIATE_TEST_SUITE_P(
     All, FilterDeed,
     ::testing::Values(
-        Deed{"Throws", "X-Do: throw", 503, 200, "told to throw"},
-        Deed{"ThrowsAnInt", "X-Do: throw-int", 503, 200, "no std::exception"},
-        Deed{"Fails", "X-Do: fail", 503, 200, "the filter failed"},
-        Deed{"UnknownResult", "X-Do: unknown", 503, 200, "unknown result"},
-        Deed{"Stalls", "X-Do: stall", 503, 200, "pause_deadline passed"},
+        Deed{"Throws", "X-Do: throw", 503, 200, "told to throw", "failed"},
+        Deed{"ThrowsAnInt", "X-Do: throw-int", 503, 200, "no std::exception", "failed"},
+        Deed{"Fails", "X-Do: fail", 503, 200, "the filter failed", "failed"},
+        Deed{"UnknownResult", "X-Do: unknown", 503, 200, "unknown result", "bad_result"},
+        Deed{"Stalls", "X-Do: stall", 503, 200, "pause_deadline passed", "deadline"},
         Deed{"Replies", "X-Do: reply", 418, 418, ""},
         Deed{"RepliesTwice", "X-Do: reply-twice", 418, 418, ""},
-        Deed{"RepliesAndContinues", "X-Do: reply-and-continue", 503, 200, "without saying REPLY"},
-        Deed{"SaysReplyWithoutOne", "X-Do: reply-without", 503, 200, "REPLY without respond()"},
-        Deed{"PausesWithoutToken", "X-Do: pause-without", 503, 200, "paused without a token"},
+        Deed{"RepliesAndContinues", "X-Do: reply-and-continue", 503, 200, "without saying REPLY",
+             "bad_result"},
+        Deed{"SaysReplyWithoutOne", "X-Do: reply-without", 503, 200, "REPLY without respond()",
+             "bad_result"},
+        Deed{"PausesWithoutToken", "X-Do: pause-without", 503, 200, "paused without a token",
+             "bad_result"},
         Deed{"TakesATokenInVain", "X-Do: token-unused", 200, 200, ""},
         Deed{"Aborts", "X-Do: abort", 0, 0, ""}, Deed{"Pauses", "X-Do: pause", 200, 200, ""},
         Deed{"ResumesInsideTheCall", "X-Do: pause-at-once", 200, 200, ""},
         Deed{"ResumesTwice", "X-Do: resume-twice", 200, 200, ""},
-        Deed{"ResumesLate", "X-Do: resume-late", 503, 200, "pause_deadline passed"},
+        Deed{"ResumesLate", "X-Do: resume-late", 503, 200, "pause_deadline passed", "deadline"},
         Deed{"PausesThenReplies", "X-Do: pause-reply", 418, 418, ""},
-        Deed{"PausesThenFails", "X-Do: pause-fail", 503, 200, "resumed with FAIL"},
+        Deed{"PausesThenFails", "X-Do: pause-fail", 503, 200, "resumed with FAIL", "failed"},
         Deed{"Meddles", "X-Do: meddle", 200, 200, ""},
         Deed{"AsksForTooMuch", "X-Do: too-much", 200, 200, ""},
         Deed{"IsSlow", "X-Do: slow", 200, 200, "its budget is 1000 us"},
         Deed{"ReleasesTooMuch", "X-Do: release-too-much", 200, 200, "release() without hold()"},
-        Deed{"ThrowsAtTheResponse", "X-Do-Response: throw", 503, 200, "told to throw"},
+        Deed{"ThrowsAtTheResponse", "X-Do-Response: throw", 503, 200, "told to throw", "failed"},
         Deed{"RepliesAtTheResponse", "X-Do-Response: reply", 418, 418, ""},
         Deed{"PausesTheResponse", "X-Do-Response: pause", 200, 200, ""},
         Deed{"PausesTheResponseThenReplies", "X-Do-Response: pause-reply", 418, 418, ""},
-        Deed{"StallsAtTheResponse", "X-Do-Response: stall", 503, 200, "pause_deadline passed"},
+        Deed{"StallsAtTheResponse", "X-Do-Response: stall", 503, 200, "pause_deadline passed",
+             "deadline"},
         Deed{"AbortsAtTheResponse", "X-Do-Response: abort", 0, 0, ""}),
     [](const auto& info) { return std::string(info.param.name); });
 

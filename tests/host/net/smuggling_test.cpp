@@ -95,6 +95,8 @@ TEST(Smuggling, AnEarlyAnswerEndsTheUpstreamConnection) {
     EXPECT_EQ(bodyOf(relay.ask(get("/next"))), "fresh");
     EXPECT_EQ(second, 0);
     EXPECT_EQ(back.accepted(), 2);
+    EXPECT_EQ(relay.front.observer.counted("engine.upstream.early_answer"), 1u);
+    EXPECT_TRUE(relay.front.observer.logged("engine.upstream.early_answer"));
 }
 
 TEST(Smuggling, OctetsBehindAnAnswerEndTheConnection) {
@@ -106,6 +108,8 @@ TEST(Smuggling, OctetsBehindAnAnswerEndTheConnection) {
     RelayUnderTest relay({back.url()});
     EXPECT_EQ(bodyOf(relay.ask(get("/1"))), "one");
     EXPECT_EQ(bodyOf(relay.ask(get("/2"))), "two");
+    EXPECT_EQ(relay.front.observer.counted("engine.upstream.surplus"), 1u);
+    EXPECT_TRUE(relay.front.observer.logged("engine.upstream.surplus"));
 }
 
 TEST(Smuggling, AnUpstreamThatSpeaksUnaskedIsNotListenedTo) {
@@ -121,6 +125,7 @@ TEST(Smuggling, AnUpstreamThatSpeaksUnaskedIsNotListenedTo) {
     RelayUnderTest relay({back.url()});
     EXPECT_EQ(bodyOf(relay.ask(get("/1"))), "ok");
     ASSERT_TRUE(Observer::await([&] { return spoke.load(); }));
+    EXPECT_EQ(relay.front.observer.counted("engine.upstream.surplus"), 1u);
     EXPECT_EQ(bodyOf(relay.ask(get("/2"))), "ok");
 }
 

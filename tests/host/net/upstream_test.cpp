@@ -62,6 +62,13 @@ TEST(Faults, EachHasItsStatusCounterAndLine) {
     const std::vector<Case> cases{
         {"closes at once", [](RawClient&, int) {}, 502, "engine.upstream.closed"},
         {"closes after the request", after(""), 502, "engine.upstream.closed"},
+        {"resets the connection",
+         [](RawClient& peer, int) {
+             peer.readUntil("\r\n\r\n");
+             const linger reset{1, 0};
+             ::setsockopt(peer.fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+         },
+         502, "engine.upstream.closed"},
         {"garbage", after("garbage\r\n\r\n"), 502, "engine.upstream.protocol"},
         {"half a head", after("HTTP/1.1 200 OK\r\nContent-"), 502, "engine.upstream.closed"},
         {"two lengths",
@@ -81,6 +88,8 @@ TEST(Faults, EachHasItsStatusCounterAndLine) {
         {"bare LF", after("HTTP/1.1 200 OK\nContent-Length: 0\n\n"), 502,
          "engine.upstream.protocol"},
         {"status 099", after("HTTP/1.1 099 X\r\nContent-Length: 0\r\n\r\n"), 502,
+         "engine.upstream.protocol"},
+        {"status 600", after("HTTP/1.1 600 X\r\nContent-Length: 0\r\n\r\n"), 502,
          "engine.upstream.protocol"},
         {"switching protocols", after("HTTP/1.1 101 X\r\n\r\n"), 502, "engine.upstream.protocol"},
         {"endless head", after("HTTP/1.1 200 OK\r\nX: " + std::string(20'000, 'x')), 502,
@@ -228,6 +237,8 @@ TEST(Faults, AClientThatGoesMidwayFreesTheUpstream) {
         ASSERT_TRUE(Observer::await([&] { return back.accepted() == 1; }));
     }
     EXPECT_TRUE(Observer::await([&] { return freed.load(); }));
+    EXPECT_TRUE(relay.front.observer.awaitCount("engine.client.gone", 1));
+    EXPECT_TRUE(relay.front.observer.logged("engine.client.gone"));
     EXPECT_TRUE(Observer::await([&] { return relay.front.engine->stats().connections == 0; }));
 }
 

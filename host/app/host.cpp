@@ -1,79 +1,28 @@
 #include "host/app/host.h"
 
+#include <persona/abi/ext/metrics.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <future>
 #include <mutex>
 
-#include <persona/abi/ext/metrics.h>
-
 #include "host/admin/admin.h"
 #include "host/app/lockdown.h"
+#include "host/app/surroundings.h"
 #include "host/bridge/watchdog.h"
 #include "host/generation/directory_watch.h"
 #include "host/generation/manager.h"
 #include "host/module/crash_log.h"
 #include "host/net/reactor.h"
 
-extern char** environ;
-
 namespace persona::host::app {
 
 namespace {
-
-std::string directoryOf(const std::string& path) {
-    return path.substr(0, path.rfind('/'));
-}
-
 constexpr int kReplaceMs = 60'000;
-
-std::int64_t wallMs() {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(
-               std::chrono::system_clock::now().time_since_epoch())
-        .count();
-}
-
-class EngineObserver final : public net::EngineObserver {
-  public:
-    EngineObserver(observe::Log& log, observe::Metrics& metrics) : log_(log), metrics_(metrics) {
-        // There from the start: a rule cannot see the first step of a counter that it makes.
-        for (const char* name :
-             {"engine.evicted", "engine.executor.queue_full", "engine.limit.body_min_rate",
-              "engine.limit.connections", "engine.limit.connections_per_address",
-              "engine.limit.descriptors", "engine.limit.header_deadline",
-              "engine.limit.idle_timeout", "engine.limit.write_timeout",
-              "engine.tls.handshake_failed", "engine.upstream.ejected", "engine.upstream.retry",
-              "engine.upstream.retry_budget", "generation.rolled_back", "tables.snapshot_failed",
-              "watchdog.warned"})
-            metrics_.declare(PSN_METRIC_COUNTER, name);
-    }
-    void count(std::string_view name) override { metrics_.count(name); }
-    void log(int level, std::string_view message) override {
-        log_.write(static_cast<unsigned>(level), "engine", message);
-    }
-
-  private:
-    observe::Log& log_;
-    observe::Metrics& metrics_;
-};
-
-std::vector<std::pair<std::string, std::string>> environment() {
-    std::vector<std::pair<std::string, std::string>> out;
-    for (char** e = environ; *e != nullptr; ++e) {
-        const std::string_view pair = *e;
-        const auto equals = pair.find('=');
-        if (equals != std::string_view::npos)
-            out.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
-    }
-    return out;
-}
-
 }  // namespace
 
 class Host::Impl {
@@ -187,15 +136,9 @@ class Host::Impl {
             return std::move(f);
         };
         if (!f.document.problems().empty()) return refuse(f.document.problems().front());
-        if (f.config.services.size() != settings.services.size())
-            return refuse("services were added or removed: that needs a restart");
-        for (std::size_t n = 0; n < settings.services.size(); ++n)
-            if (f.config.services[n].id != settings.services[n].id ||
-                f.config.services[n].module != settings.services[n].module)
-                return refuse("service '" + f.config.services[n].id +
-                              "' is another one than at the start: that needs a restart");
+        if (auto error = otherServices(f.config, settings); !error.empty()) return refuse(error);
         if (auto error = engine->reloadTls(); !error.empty()) return refuse(error);
-        f.notes = changedBesides(f.document.root(), document.root());
+        f.notes = changedSinceStart(f.document.root(), document.root());
         f.apply = [this, level = f.config.log_level] {
             log->setLevel(level);
             tellCrashHandler();
@@ -203,33 +146,11 @@ class Host::Impl {
         return f;
     }
 
-    /// Parts of the file that differ from what this process was started with and stay as they were.
-    static std::vector<std::string> changedBesides(const YAML::Node& now, const YAML::Node& then) {
-        std::vector<std::string> out;
-        const auto dump = [](const YAML::Node& node) {
-            return node.IsDefined() ? YAML::Dump(node) : std::string();
-        };
-        for (const auto& key : config::topLevelKeys()) {
-            if (key == "services" || key == "heuristics" || key == "log") continue;
-            if (dump(now[key]) != dump(then[key]))
-                out.push_back("'" + key + "' has changed: it takes effect after a restart");
-        }
-        for (std::size_t n = 0; n < now["services"].size(); ++n)
-            for (const char* key : {"config", "depends_on"})
-                if (dump(now["services"][n][key]) != dump(then["services"][n][key]))
-                    out.push_back("'" + std::string(key) + "' of service '" +
-                                  now["services"][n]["id"].Scalar() +
-                                  "' has changed: it takes effect after a restart");
-        return out;
-    }
-
     std::string page() {
-        metrics.declare(3, "engine.connections")
+        metrics.declare(PSN_METRIC_GAUGE, "engine.connections")
             .value.store(static_cast<std::int64_t>(engine->stats().connections));
-        metrics.declare(3, "log.dropped").value.store(static_cast<std::int64_t>(log->dropped()));
-        if (access_log)
-            metrics.declare(3, "access_log.dropped")
-                .value.store(static_cast<std::int64_t>(access_log->dropped()));
+        metrics.declare(PSN_METRIC_GAUGE, "log.dropped")
+            .value.store(static_cast<std::int64_t>(log->dropped()));
         return metrics.prometheus();
     }
 
@@ -277,18 +198,6 @@ class Host::Impl {
         metrics.count("tables.snapshot_failed");
         log->write(3, "tables", trouble);
     }
-    /// Where the swappable modules of the configuration lie.
-    [[nodiscard]] std::vector<std::string> pluginDirectories() const {
-        std::set<std::string> out;
-        const auto add = [&](const std::string& module) {
-            if (!module.empty())
-                out.insert(directoryOf(bridge::modulePath(settings.plugin_dir, module)));
-        };
-        for (const auto& s : settings.services)
-            for (const auto& f : s.filters) add(f.module);
-        for (const auto& h : settings.heuristics) add(h.module);
-        return {out.begin(), out.end()};
-    }
     void keepTables() {
         timers->start(30'000, 30'000, [this] { counters->tend(net::monotonicNs()); });
         if (const auto ms = static_cast<std::uint64_t>(settings.snapshot_interval_ms); ms != 0)
@@ -303,6 +212,7 @@ class Host::Impl {
         for (auto& [name, e] : runtime->executors) e->stop();
         if (engine) engine->stop();
         if (timers) timers->stop();
+        if (manager) manager->abandonTrial();
         runtime->loops_run = false;
         for (auto& p : pending) p.service->dropChains();
         engine.reset();
@@ -328,7 +238,7 @@ class Host::Impl {
     std::unique_ptr<observe::AccessLog> access_log;
     std::unique_ptr<tables::Tables> counters;
     std::unique_ptr<bridge::Timers> timers;
-    std::unique_ptr<EngineObserver> observer;
+    std::unique_ptr<net::EngineObserver> observer;
     std::unique_ptr<bridge::Runtime> runtime;
     std::unique_ptr<bridge::PluginContext> loader;
     std::unique_ptr<module::Store> store;
@@ -404,12 +314,15 @@ std::string Host::start(net::InheritedSockets sockets) {
     auto& i = *impl_;
     try {
         if (i.manager->wantsAccessLog())
-            i.access_log = std::make_unique<observe::AccessLog>(i.settings.access_log_file);
+            i.access_log = std::make_unique<observe::AccessLog>(
+                i.settings.access_log_file,
+                i.metrics.declare(PSN_METRIC_COUNTER, "access_log.dropped").value,
+                [&i](const std::string& text) { i.log->write(3, "access-log", text); });
     } catch (const std::exception& e) {
         return e.what();
     }
     i.runtime->access_log = i.access_log.get();
-    i.observer = std::make_unique<EngineObserver>(*i.log, i.metrics);
+    i.observer = observerOf(*i.log, i.metrics);
     auto settings = i.settings.engine;
     net::Engine::Services services;
     for (const auto& p : i.pending) services[p.service->id()] = p.service;
@@ -428,9 +341,11 @@ std::string Host::start(net::InheritedSockets sockets) {
     i.started = i.served = true;
     i.keepTables();
     if (i.settings.generations.watch_plugins) try {
-            i.watch = std::make_unique<generation::DirectoryWatch>(i.pluginDirectories(), [&i] {
-                i.manager->reload("the directory watch", false, [](const generation::Outcome&) {});
-            });
+            i.watch = std::make_unique<generation::DirectoryWatch>(
+                directoriesOfModules(i.settings), [&i] {
+                    i.manager->reload("the directory watch", false,
+                                      [](const generation::Outcome&) {});
+                });
         } catch (const std::system_error& e) {
             return e.what();
         }

@@ -1,5 +1,6 @@
 #include "host/bridge/service.h"
 
+#include <persona/abi/ext/metrics.h>
 #include <unistd.h>
 
 #include "host/bridge/stream.h"
@@ -82,11 +83,6 @@ std::string Service::create(std::shared_ptr<const module::Image> image,
                " and create, destroy, routes, handle; rebuild with the SDK";
     const std::string prefix = "browserid." + id() + ".";
     context_ = std::make_unique<PluginContext>(runtime_, id(), prefix);
-    response_time_ = &runtime_.metrics.declare(2, prefix + "response_time");
-    for (const unsigned status : {200, 204, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405,
-                                  408, 409, 413, 415, 421, 429, 431, 500, 501, 502, 503, 504})
-        responses_[status] =
-            &runtime_.metrics.declare(1, prefix + "response." + std::to_string(status));
     ErrorText error;
     tag_ = context_->tag = internTag(id(), image_->hash, false);
     const InPlugin mark(tag_);
@@ -97,6 +93,7 @@ std::string Service::create(std::shared_ptr<const module::Image> image,
         return what + ": create: " + error.str();
     }
     routes_ = factory_->routes(instance_, &route_count_);
+    declareMetrics();
     for (std::uint32_t i = 0; i < route_count_; ++i)
         if ((routes_[i].flags & PSN_ROUTE_BLOCKING) != 0 &&
             runtime_.executor(toView(routes_[i].executor)) == nullptr)
@@ -104,6 +101,27 @@ std::string Service::create(std::shared_ptr<const module::Image> image,
                    toString(routes_[i].executor) + "': add it under executors";
     if (auto wrong = readCommands(); !wrong.empty()) return what + ": " + wrong;
     return "";
+}
+
+/// The names of wsapi.md 2.3, and what Prometheus can add up: one histogram for each role, route
+/// and status class.
+void Service::declareMetrics() {
+    auto& metrics = runtime_.metrics;
+    const std::string prefix = "browserid." + id() + ".";
+    response_time_ = &metrics.declare(PSN_METRIC_TIMING, prefix + "response_time");
+    for (const unsigned status : {200, 204, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405,
+                                  408, 409, 413, 415, 421, 429, 431, 500, 501, 502, 503, 504})
+        responses_[status] =
+            &metrics.declare(PSN_METRIC_COUNTER, prefix + "response." + std::to_string(status));
+    for (std::uint32_t i = 0; i <= route_count_; ++i) {
+        const auto route = i < route_count_ ? toView(routes_[i].name) : std::string_view("none");
+        auto& classes = by_route_.emplace_back();
+        for (std::size_t n = 0; n < classes.size(); ++n)
+            classes[n] = &metrics.series(PSN_METRIC_TIMING, "browserid.response_time",
+                                         "role=\"" + observe::labelValue(id()) + "\",route=\"" +
+                                             observe::labelValue(route) + "\",class=\"" +
+                                             std::to_string(n + 1) + "xx\"");
+    }
 }
 
 std::string Service::activate() {
@@ -140,11 +158,15 @@ const psn_route* Service::match(std::string_view method, std::string_view path) 
     return nullptr;
 }
 
-void Service::measure(const net::Summary& s) const {
+void Service::measure(const net::Summary& s, const psn_route* route) const {
     if (response_time_ == nullptr) return;
-    response_time_->observe(static_cast<double>(s.duration_ns) / 1e6);
+    const double millis = static_cast<double>(s.duration_ns) / 1e6;
+    response_time_->observe(millis);
     if (s.status < std::size(responses_) && responses_[s.status] != nullptr)
         responses_[s.status]->value.fetch_add(1, std::memory_order_relaxed);
+    if (s.status < 100 || s.status > 599) return;
+    const auto index = route == nullptr ? route_count_ : static_cast<std::size_t>(route - routes_);
+    by_route_[index][s.status / 100 - 1]->observe(millis);
 }
 
 void Service::publish(const Chain& chain, const std::shared_ptr<const void>& generation,
@@ -178,6 +200,7 @@ void Service::attach(const net::ExchangePtr& exchange, Pin* pin) {
 void Service::dispatch(net::ExchangePtr exchange) {
     bool deep = false;
     if (isHeartbeat(*exchange, deep)) return heartbeat(exchange, deep);
+    if (tap_.isOpen()) tap_.offer(*exchange);
     const auto loop = exchange->loop().index();
     attach(exchange, loop < pins_.size() ? pins_[loop] : nullptr);
 }

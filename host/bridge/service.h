@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -7,6 +8,7 @@
 
 #include "host/bridge/command.h"
 #include "host/bridge/runtime.h"
+#include "host/bridge/tap.h"
 
 namespace persona::host::bridge {
 
@@ -35,9 +37,12 @@ class Service final : public net::Dispatcher {
                  const std::function<void()>& done = {});
     /// [control] The loops have ended: lets go of the chains.
     void dropChains();
-    /// [loop] Counts an answer under this service's name.
-    void measure(const net::Summary& summary) const;
+    /// [loop] Counts an answer under this service's name, and by route and status class. `route`:
+    /// one of this service's, or nullptr when it had none.
+    void measure(const net::Summary& summary, const psn_route* route) const;
 
+    /// What passes here, for a generation that is being tried.
+    [[nodiscard]] Tap& tap() { return tap_; }
     [[nodiscard]] Runtime& runtime() const { return runtime_; }
     [[nodiscard]] const std::string& id() const { return settings_.id; }
     [[nodiscard]] const PluginTag* tag() const { return tag_; }
@@ -65,7 +70,10 @@ class Service final : public net::Dispatcher {
     const psn_admin_plugin* admin_ = nullptr;
     std::vector<CommandInfo> commands_;
     bool active_ = false;
+    Tap tap_;
+    void declareMetrics();
     psn_metric *response_time_ = nullptr, *responses_[600] = {};
+    std::vector<std::array<psn_metric*, 5>> by_route_;  ///< of 1xx to 5xx; the last: no route
     const PluginTag* tag_ = nullptr;
     /// One for each loop, touched only there once the loops run.
     std::vector<Pin*> pins_;

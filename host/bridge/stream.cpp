@@ -33,6 +33,7 @@ psn_stream::psn_stream(net::ExchangePtr exchange, Service& target, bridge::Pin* 
 }
 
 psn_stream::~psn_stream() {
+    if (header_views_.capacity() > spareViews().capacity()) header_views_.swap(spareViews());
     if (pin_ != nullptr) pin_->leave();
 }
 
@@ -121,6 +122,7 @@ void psn_stream::dispatchTo(Service& service) {
     const std::string_view target = exchange_->request.target;
     route_ = service.match(exchange_->request.method, target.substr(0, target.find('?')));
     if (route_ == nullptr) return answer(404, "Not Found");
+    if (service_ == entry_) entry_route_ = route_;
     if (body_complete_ || (body_taken_ && route_->body != PSN_BODY_STREAM)) {
         if (route_->max_body != 0 && exchange_->body().size() > route_->max_body)
             return answer(413, "Request Entity Too Large");
@@ -268,7 +270,7 @@ void psn_stream::complete(const net::Summary& s) {
         }
     }
     if (exchange_->origin == net::Origin::Rehearsal) return;
-    if (chain.statsd) entry_->measure(s);
+    if (chain.statsd) entry_->measure(s, entry_route_);
     auto* log = entry_->runtime().access_log;
     if (chain.access_log && log != nullptr)
         bridge::writeAccessLine(*log, *exchange_, s, request_id_);

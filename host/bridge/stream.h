@@ -115,6 +115,9 @@ struct psn_stream {
     }
     Flow passToReader(std::string_view piece, bool end);
 
+    /// Storage of header_views_ that goes from request to request of a thread.
+    static std::vector<psn_header>& spareViews();
+
     // stream.cpp: to the service and back.
     void afterFilters();
     void dispatchTo(Service& service);
@@ -140,7 +143,7 @@ struct psn_stream {
     const unsigned loop_index_;
     std::size_t opened_ = 0;             ///< filters that have been reached by the request
     std::ptrdiff_t response_from_ = -1;  ///< the filter that sees the response first
-    const psn_route* route_ = nullptr;
+    const psn_route *route_ = nullptr, *entry_route_ = nullptr;  ///< service_'s; entry_'s
     Phase phase_ = Phase::RequestHead;
     bool body_taken_ = false, body_complete_ = false, in_response_hook_ = false;
     bool responding_ = false, head_sent_ = false, reader_paused_ = false, view_fresh_ = false;

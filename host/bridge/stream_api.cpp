@@ -58,6 +58,11 @@ struct Changes {
 
 }  // namespace
 
+std::vector<psn_header>& psn_stream::spareViews() {
+    static thread_local std::vector<psn_header> spare;
+    return spare;
+}
+
 net::ResponseHead bridge::headOf(const psn_response& r) {
     net::ResponseHead head;
     head.status = r.status;
@@ -84,7 +89,9 @@ const psn_request* psn_stream::request() {
     view_.client_address = toAbi(exchange_->client_address);
     view_.peer_address = toAbi(exchange_->peer_address);
     view_.request_id = toAbi(request_id_);
+    if (header_views_.capacity() == 0) header_views_.swap(spareViews());
     header_views_.clear();
+    header_views_.reserve(r.fields.size());
     for (std::size_t i = 0; i < r.fields.size(); ++i) {
         const auto f = r.fields[i];
         header_views_.push_back({toAbi(f.name), toAbi(f.value)});

@@ -10,6 +10,14 @@ namespace {
 
 constexpr std::int64_t kDay = 86'400'000;
 
+bool isFileName(const std::string& name) {
+    return !name.empty() && name.size() <= 64 && name.front() != '.' &&
+           std::all_of(name.begin(), name.end(), [](unsigned char c) {
+               return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                      c == '.' || c == '_' || c == '-';
+           });
+}
+
 void readLimits(MapReader reader, net::Limits& l) {
     const auto ms = [](std::int64_t v) { return net::milliseconds(v); };
     l.header_bytes =
@@ -165,6 +173,7 @@ GenerationSettings readGenerations(MapReader r) {
     g.drain_timeout_ms = r.duration("drain_timeout", g.drain_timeout_ms, 0, kDay);
     g.watch_ms = r.duration("watch", g.watch_ms, 0, kDay);
     g.smoke_deadline_ms = r.duration("smoke_deadline", g.smoke_deadline_ms, 10, kDay);
+    g.shadow_ms = r.duration("shadow", g.shadow_ms, 0, kDay);
     g.auto_rollback = r.boolean("auto_rollback", g.auto_rollback);
     g.smoke = r.boolean("smoke", g.smoke);
     g.watch_plugins = r.boolean("watch_plugins", g.watch_plugins);
@@ -249,6 +258,11 @@ HostConfig readHostConfig(Document& document, const std::string& default_plugin_
     HostConfig c;
     MapReader r(document, document.root(), "");
     c.process = r.text("process", "persona");
+    if (!isFileName(c.process))
+        document.problem(document.root()["process"],
+                         "process: expected 1 to 64 letters, digits, '.', '_' or '-', not "
+                         "beginning with '.': it goes into the names of files; got \"" +
+                             c.process + "\"");
     c.state_dir = r.text("state_dir", "var");
     c.plugin_dir = r.text("plugin_dir", default_plugin_dir);
     if (c.plugin_dir.empty()) c.plugin_dir = default_plugin_dir;

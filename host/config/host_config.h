@@ -36,6 +36,7 @@ struct HeuristicSettings {
 /// How new generations of filters come in and old ones leave.
 struct GenerationSettings {
     std::int64_t drain_timeout_ms = 30'000, watch_ms = 60'000, smoke_deadline_ms = 5'000;
+    std::int64_t shadow_ms = 0;  ///< tried on live traffic for so long before it is published
     bool auto_rollback = true, smoke = true;
     bool watch_plugins = false;  ///< reload when a plugin file in use is replaced by rename
 };

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <condition_variable>
 
-#include "host/generation/rehearsal.h"
+#include "host/generation/trial.h"
 #include "host/net/reactor.h"
 
 namespace persona::host::generation {
@@ -166,10 +166,18 @@ void Manager::runAll() {
         } catch (const std::exception& e) {
             refused(outcome, "build", e.what());
         }
-        outcome.dry_run = first.dry_run;
-        reap();  // what was refused is gone when the answer comes
-        for (auto& w : batch) w.done(outcome);
+        if (trial_) {
+            trial_->batch = std::move(batch);
+            return;  // endTrial() goes on
+        }
+        answer(batch, outcome);
     }
+}
+
+void Manager::answer(const std::vector<Waiting>& batch, Outcome& outcome) {
+    outcome.dry_run = batch.front().dry_run;
+    reap();  // what was refused is gone when the answer comes
+    for (const auto& w : batch) w.done(outcome);
 }
 
 void Manager::refused(Outcome& outcome, const char* step, std::string error) {
@@ -212,13 +220,52 @@ Outcome Manager::build(bool dry_run) {
         if (!tried.error.empty()) return refused(outcome, "smoke", tried.error), outcome;
     }
     outcome.build_us = (net::monotonicNs() - from) / 1'000;
+    if (settings_.shadow_ms > 0) {
+        step("shadow");
+        trial_ = std::make_unique<Trial>(
+            Trial{{}, std::move(fresh), next, outcome, dry_run, nullptr, 0});
+        const auto ended = [this, id = next->id] { endTrial(id); };
+        trial_->shadow = std::make_unique<Shadow>(runtime_, next, settings_.shadow_ms,
+                                                  settings_.smoke_deadline_ms,
+                                                  [this, ended] { runtime_.timers.post(ended); });
+        // For a plugin that never returns.
+        trial_->timer = runtime_.timers.start(
+            static_cast<std::uint64_t>(settings_.shadow_ms + settings_.smoke_deadline_ms + 500), 0,
+            ended);
+        return outcome;
+    }
+    conclude(fresh, next, dry_run, outcome);
+    return outcome;
+}
+
+/// Shadowed long enough, or found wanting.
+void Manager::endTrial(std::uint64_t id) {
+    if (!trial_ || trial_->next->id != id) return;
+    const auto t = std::move(trial_);
+    runtime_.timers.cancel(t->timer);
+    const auto tried = t->shadow->end(0);
+    if (tried.hung) stuck_.push_back(t->next);
+    if (!tried.error.empty()) {
+        refused(t->outcome, "shadow", tried.error);
+    } else {
+        t->outcome.notes.push_back(t->shadow->summary());
+        conclude(t->fresh, t->next, t->dry_run, t->outcome);
+    }
+    t->next.reset();
+    answer(t->batch, t->outcome);
+    runAll();
+}
+
+void Manager::conclude(Fresh& fresh, const std::shared_ptr<Generation>& next, bool dry_run,
+                       Outcome& outcome) {
     outcome.ok = true;
     if (dry_run) {
         outcome.generation = active();
         say(2, "dry run: generation " + std::to_string(next->id) + " would be published");
-        return outcome;
+        return;
     }
-    step("publish");
+    runtime_.metrics.count("generation.step.publish");
+    say(1, "step publish");
     publish(next, outcome);
     if (fresh.apply) fresh.apply();
     last_error_.clear();
@@ -227,7 +274,6 @@ Outcome Manager::build(bool dry_run) {
                                 std::to_string(module::Store::kMaxImages) +
                                 " is the bound; restart when convenient");
     for (const auto& n : outcome.notes) say(3, n);
-    return outcome;
 }
 
 // ---- swaps --------------------------------------------------------------------------------------
@@ -344,56 +390,6 @@ void Manager::tend() {
     runtime_.metrics.count("generation.rolled_back");
     say(4, "generation " + std::to_string(bad) + " rolled back to " + std::to_string(active_->id) +
                ": " + why);
-}
-
-// ---- views and the end --------------------------------------------------------------------------
-
-std::vector<Info> Manager::list() const {
-    std::vector<std::shared_ptr<const Generation>> all;
-    if (active_) all.push_back(active_);
-    if (standby_) all.push_back(standby_);
-    for (const auto& w : draining_)
-        if (auto g = w.lock()) all.push_back(std::move(g));
-    std::vector<Info> out;
-    for (const auto& g : all) {
-        Info info;
-        info.id = g->id;
-        info.state = nameOf(g->state);
-        info.in_flight = g->inFlight();
-        info.counts = g->counts();
-        info.holds = g->holds();
-        info.age_ms = g->published_ns == 0 ? 0 : (net::monotonicNs() - g->published_ns) / 1'000'000;
-        for (const auto* m : g->members()) {
-            const bool open = m->breaker.isOpen(net::monotonicNs());
-            info.members.push_back(m->settings.what + ": " + m->image->manifest.id + " " +
-                                   m->image->manifest.version + " " + m->image->hash.substr(0, 16) +
-                                   (open ? ", breaker open" : "") +
-                                   (m->quarantined ? ", quarantined" : ""));
-        }
-        out.push_back(std::move(info));
-    }
-    return out;
-}
-
-void Manager::shutDown() {
-    std::vector<Waiting> waiting;
-    {
-        const std::lock_guard lock(mutex_);
-        closed_ = true;
-        waiting.swap(waiting_);
-    }
-    Outcome outcome;
-    outcome.step = "start";
-    outcome.error = "the process is shutting down";
-    for (auto& w : waiting) w.done(outcome);
-    active_.reset();
-    standby_.reset();
-    draining_.clear();
-    // Never freed, for a thread is still inside; reachable, for it is no oversight.
-    static auto& for_ever = *new std::vector<std::shared_ptr<Generation>>;
-    for (auto& g : stuck_) for_ever.push_back(std::move(g));
-    stuck_.clear();
-    reap();
 }
 
 }  // namespace persona::host::generation

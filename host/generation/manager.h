@@ -65,6 +65,8 @@ class Manager {
     [[nodiscard]] const std::string& lastError() const { return last_error_; }
     [[nodiscard]] std::uint64_t active() const { return active_ ? active_->id : 0; }
     [[nodiscard]] bool wantsAccessLog() const;
+    /// [control] When the control thread has ended: nothing new is tried any more.
+    void abandonTrial();
     /// [control] After the loops and executors have ended: everything is put away, here.
     void shutDown();
 
@@ -74,9 +76,15 @@ class Manager {
         std::string from;
         Done done;
     };
+    /// A generation whose turn has come to be tried on live traffic: how it goes on afterwards.
+    struct Trial;
     void submit(Waiting waiting);
     void runAll();
+    void answer(const std::vector<Waiting>& batch, Outcome& outcome);
     Outcome build(bool dry_run);
+    void conclude(Fresh& fresh, const std::shared_ptr<Generation>& next, bool dry_run,
+                  Outcome& outcome);
+    void endTrial(std::uint64_t id);
     Outcome swapBack();
     std::shared_ptr<Generation> make();
     void bury(Generation* generation);  // [any]
@@ -96,6 +104,7 @@ class Manager {
     std::uint64_t last_id_ = 0;
     std::shared_ptr<Generation> active_, standby_;
     std::vector<std::weak_ptr<Generation>> draining_;
+    std::unique_ptr<Trial> trial_;
     std::vector<std::shared_ptr<Generation>> stuck_;  ///< a thread is still inside: kept for ever
     std::int64_t watch_until_ns_ = 0;
     double rate_before_ = 0;

@@ -1,81 +1,30 @@
 #include "host/generation/rehearsal.h"
 
 #include <chrono>
-#include <condition_variable>
-#include <deque>
 #include <future>
-#include <mutex>
 #include <thread>
 #include <vector>
 
 #include "host/bridge/memory_exchange.h"
-#include "host/net/reactor.h"
+#include "host/generation/quiet_loop.h"
 
 namespace persona::host::generation {
 
-namespace {
-
-/// A loop without sockets, on the thread that calls run().
-class QuietLoop final : public net::Loop {
-  public:
-    explicit QuietLoop(unsigned index) : index_(index), thread_(std::this_thread::get_id()) {}
-    void post(std::function<void()> task) override {
-        const std::lock_guard lock(mutex_);
-        tasks_.push_back(std::move(task));
-        ready_.notify_one();
-    }
-    [[nodiscard]] bool isCurrent() const override { return std::this_thread::get_id() == thread_; }
-    [[nodiscard]] unsigned index() const override { return index_; }
-    std::function<void()> after(net::milliseconds delay, std::function<void()> task) override {
-        auto shared = std::make_shared<std::function<void()>>(std::move(task));
-        timers_.emplace(net::monotonicNs() + delay.count() * 1'000'000, shared);
-        return [weak = std::weak_ptr(shared)] {
-            if (const auto t = weak.lock()) *t = nullptr;
-        };
-    }
-    /// Until `done`, or until `until_ns`.
-    void run(const std::function<bool()>& done, std::int64_t until_ns) {
-        while (!done() && net::monotonicNs() < until_ns) {
-            std::deque<std::function<void()>> tasks;
-            {
-                std::unique_lock lock(mutex_);
-                const auto next = timers_.empty() ? until_ns : timers_.begin()->first;
-                const auto wait = std::chrono::nanoseconds(
-                    std::max<std::int64_t>(0, std::min(next, until_ns) - net::monotonicNs()));
-                ready_.wait_for(lock, wait, [this] { return !tasks_.empty(); });
-                tasks.swap(tasks_);
-            }
-            for (auto& t : tasks) t();
-            while (!timers_.empty() && timers_.begin()->first <= net::monotonicNs()) {
-                const auto t = timers_.begin()->second;
-                timers_.erase(timers_.begin());
-                if (*t) (*t)();
-            }
-        }
-        flush();
-    }
-    /// Runs what is left, so that nothing keeps a stream.
-    void flush() {
-        for (int i = 0; i < 16; ++i) {
-            std::deque<std::function<void()>> tasks;
-            {
-                const std::lock_guard lock(mutex_);
-                tasks.swap(tasks_);
-            }
-            if (tasks.empty()) break;
-            for (auto& t : tasks) t();
-        }
-        timers_.clear();
-    }
-
-  private:
-    const unsigned index_;
-    const std::thread::id thread_;
-    std::mutex mutex_;
-    std::condition_variable ready_;
-    std::deque<std::function<void()>> tasks_;
-    std::multimap<std::int64_t, std::shared_ptr<std::function<void()>>> timers_;
+/// What a rehearsal works on. It holds all of it itself: where a plugin does not return, its thread
+/// outlives the runtime.
+struct Work {
+    struct Part {
+        std::string id;
+        std::shared_ptr<bridge::Service> service;
+        const bridge::Chain* chain;  ///< the generation's
+    };
+    std::shared_ptr<Generation> generation;
+    std::vector<Part> parts;
+    unsigned loop_index = 0;
+    std::int64_t until_ns = 0;
 };
+
+namespace {
 
 class RehearsalExchange final : public bridge::MemoryExchange {
   public:
@@ -90,9 +39,11 @@ class RehearsalExchange final : public bridge::MemoryExchange {
     }
     void forward(net::Upstream&, std::uint64_t) override { abort(); }
     [[nodiscard]] bool isDone() const { return isGone(); }
+    [[nodiscard]] unsigned status() const { return status_; }
 
   private:
-    void done(net::ClientResult&&) override {}
+    void done(net::ClientResult&& result) override { status_ = result.status; }
+    unsigned status_ = 0;
 };
 
 std::vector<net::ClientRequest> recordedRequests() {
@@ -121,43 +72,44 @@ std::vector<net::ClientRequest> recordedRequests() {
     return out;
 }
 
-/// What a rehearsal works on. It holds all of it itself: where a plugin does not return, its thread
-/// outlives the runtime.
-struct Work {
-    struct Part {
-        std::string id;
-        std::shared_ptr<bridge::Service> service;
-        const bridge::Chain* chain;  ///< the generation's
-    };
-    std::shared_ptr<Generation> generation;
-    std::vector<Part> parts;
-    unsigned loop_index = 0;
-    std::int64_t until_ns = 0;
-};
+/// One request through one new chain. Empty, or what was wrong.
+std::string pass(const Work& work, const Work::Part& part, QuietLoop& loop,
+                 const std::shared_ptr<RehearsalExchange>& exchange, std::int64_t until_ns) {
+    // The query may hold addresses and tokens.
+    const auto shown = exchange->request.method + " " +
+                       exchange->request.target.substr(0, exchange->request.target.find('?'));
+    const auto before = work.generation->counts().faults;
+    auto* pin = new bridge::Pin(*part.chain, work.generation, work.loop_index);
+    part.service->attach(exchange, pin);
+    loop.run([&] { return exchange->isDone(); }, until_ns);
+    const bool done = exchange->isDone();
+    if (!done) exchange->abort();
+    loop.flush();
+    pin->retire();
+    if (!done) return "service '" + part.id + "': " + shown + " had no answer";
+    if (work.generation->counts().faults != before)
+        return "service '" + part.id + "': a filter failed on " + shown + "; the log says which";
+    return "";
+}
 
 std::string run(const Work& work) {
     bridge::in_shadow = true;
     QuietLoop loop(work.loop_index);
-    const auto& generation = work.generation;
-    const auto before = generation->counts();
-    for (const auto& [id, service, chain] : work.parts) {
+    for (const auto& part : work.parts)
         for (auto& request : recordedRequests()) {
-            const std::string shown = request.method + " " + request.target;
-            auto* pin = new bridge::Pin(*chain, generation, work.loop_index);
-            auto exchange = std::make_shared<RehearsalExchange>(loop, std::move(request));
-            service->attach(exchange, pin);
-            loop.run([&] { return exchange->isDone(); }, work.until_ns);
-            const bool done = exchange->isDone();
-            if (!done) exchange->abort();
-            loop.flush();
-            pin->retire();
-            if (!done) return "rehearsal of service '" + id + "': " + shown + " had no answer";
-            if (generation->counts().faults != before.faults)
-                return "rehearsal of service '" + id + "': a filter failed on " + shown +
-                       "; the log says which";
+            const auto exchange = std::make_shared<RehearsalExchange>(loop, std::move(request));
+            if (auto wrong = pass(work, part, loop, exchange, work.until_ns); !wrong.empty())
+                return "rehearsal of " + wrong;
         }
-    }
     return "";
+}
+
+Work workOf(bridge::Runtime& runtime, const std::shared_ptr<Generation>& generation,
+            std::int64_t until_ns) {
+    Work work{generation, {}, runtime.engine_loops, until_ns};
+    for (const auto& [id, chain] : generation->chains())
+        work.parts.push_back({id, runtime.services.at(id), chain.get()});
+    return work;
 }
 
 }  // namespace
@@ -167,10 +119,7 @@ Rehearsal rehearse(bridge::Runtime& runtime, const std::shared_ptr<Generation>& 
     const auto until = net::monotonicNs() + deadline_ms * 1'000'000;
     auto promise = std::make_shared<std::promise<std::string>>();
     auto answer = promise->get_future();
-    Work work{generation, {}, runtime.engine_loops, until};
-    for (const auto& [id, chain] : generation->chains())
-        work.parts.push_back({id, runtime.services.at(id), chain.get()});
-    std::thread thread([work = std::move(work), promise] {
+    std::thread thread([work = workOf(runtime, generation, until), promise] {
         std::string error = run(work);
         promise->set_value(std::move(error));
     });
@@ -183,6 +132,84 @@ Rehearsal rehearse(bridge::Runtime& runtime, const std::shared_ptr<Generation>& 
     }
     thread.join();
     return {false, answer.get()};
+}
+
+// ---- on live traffic ----------------------------------------------------------------------------
+
+Shadow::Shadow(bridge::Runtime& runtime, const std::shared_ptr<Generation>& generation,
+               std::int64_t duration_ms, std::int64_t deadline_ms, std::function<void()> done)
+    : state_(std::make_shared<State>()) {
+    state_->done = std::move(done);
+    thread_ = std::thread(
+        [state = state_, deadline_ms,
+         work = workOf(runtime, generation, net::monotonicNs() + duration_ms * 1'000'000)] {
+            watch(*state, work, deadline_ms);
+            const std::lock_guard lock(state->mutex);
+            state->finished = true;
+            if (state->done) state->done();
+        });
+}
+
+void Shadow::watch(State& state, const Work& work, std::int64_t deadline_ms) {
+    bridge::in_shadow = true;
+    QuietLoop loop(work.loop_index);
+    for (const auto& part : work.parts) part.service->tap().open();
+    std::string error;
+    while (error.empty() && !state.stop && net::monotonicNs() < work.until_ns) {
+        bool idle = true;
+        for (const auto& part : work.parts) {
+            auto seen = part.service->tap().take();
+            if (!seen || !error.empty()) continue;
+            idle = false;
+            const auto exchange =
+                std::make_shared<RehearsalExchange>(loop, std::move(seen->request));
+            exchange->scheme = seen->scheme;
+            exchange->client_address = seen->client_address;
+            exchange->peer_address = seen->peer_address;
+            error = pass(work, part, loop, exchange, net::monotonicNs() + deadline_ms * 1'000'000);
+            ++state.requests;
+            if (exchange->status() >= 400) ++state.refused;
+        }
+        // Nothing to wait on without a lock in every request; a request a little later is as good.
+        if (idle) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    for (const auto& part : work.parts) {
+        part.service->tap().close();
+        state.skipped += part.service->tap().skipped();
+    }
+    if (!error.empty()) state.error = "live traffic at " + error;
+}
+
+Shadow::~Shadow() {
+    if (thread_.joinable()) (void)end(0);
+}
+
+Rehearsal Shadow::end(std::int64_t wait_ms) {
+    state_->stop = true;
+    const auto until = net::monotonicNs() + wait_ms * 1'000'000;
+    for (;;) {
+        {
+            const std::lock_guard lock(state_->mutex);
+            state_->done = nullptr;
+            if (state_->finished) break;
+        }
+        if (net::monotonicNs() >= until) {
+            thread_.detach();
+            return {true,
+                    "live traffic: a plugin did not return; it keeps a thread until the "
+                    "process ends"};
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    thread_.join();
+    return {false, state_->error};
+}
+
+std::string Shadow::summary() const {
+    return "shadowed " + std::to_string(state_->requests.load()) + " live requests (" +
+           std::to_string(state_->skipped.load()) +
+           " passed over): " + std::to_string(state_->refused.load()) +
+           " would have been answered by a filter with 4xx or 5xx";
 }
 
 }  // namespace persona::host::generation

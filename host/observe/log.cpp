@@ -119,9 +119,12 @@ std::uint64_t Log::dropped() const {
     return sink_->pool->overrun_counter();
 }
 
-AccessLog::AccessLog(const std::string& file)
+AccessLog::AccessLog(const std::string& file, std::atomic<std::int64_t>& dropped,
+                     std::function<void(const std::string&)> say)
     : fd_(file.empty() ? ::dup(1)
-                       : ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640)) {
+                       : ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640)),
+      dropped_(dropped),
+      say_(std::move(say)) {
     if (fd_ < 0) throw std::system_error(errno, std::generic_category(), "access log " + file);
     thread_ = std::thread([this] { run(); });
 }
@@ -136,13 +139,21 @@ AccessLog::~AccessLog() {
     ::close(fd_);
 }
 
+void AccessLog::lost(std::int64_t lines, const std::string& why) {
+    dropped_.fetch_add(lines, std::memory_order_relaxed);
+    if (!losing_.exchange(true))
+        say_("lines of the access log are dropped (counted in access_log.dropped): " + why);
+}
+
 void AccessLog::write(std::string_view line) {
-    const std::lock_guard lock(mutex_);
-    if (buffer_.size() + line.size() > kMaxBuffer) {
-        dropped_.fetch_add(1);
-        return;
+    {
+        const std::lock_guard lock(mutex_);
+        if (buffer_.size() + line.size() <= kMaxBuffer) {
+            buffer_.append(line);
+            return;
+        }
     }
-    buffer_.append(line);
+    lost(1, "its file or pipe does not take them fast enough");
 }
 
 void AccessLog::run() {
@@ -160,11 +171,13 @@ void AccessLog::run() {
             const auto n = ::write(fd_, rest.data(), rest.size());
             if (n < 0 && errno == EINTR) continue;
             if (n <= 0) {
-                dropped_.fetch_add(1);
+                lost(std::count(rest.begin(), rest.end(), '\n'),
+                     std::generic_category().message(errno));
                 break;
             }
             rest.remove_prefix(static_cast<std::size_t>(n));
         }
+        if (rest.empty() && !out.empty()) losing_.store(false);
         out.clear();
         if (last) return;
         lock.lock();

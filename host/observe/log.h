@@ -3,6 +3,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -42,24 +43,27 @@ class Log {
 /// buffer drops lines and counts them rather than stall a loop.
 class AccessLog {
   public:
-    /// file empty: stdout.
-    explicit AccessLog(const std::string& file);
+    /// file empty: stdout. `dropped` counts lost lines; `say` [any] is told once of each time that
+    /// lines began to be lost, and must not block. Both outlive the log.
+    AccessLog(const std::string& file, std::atomic<std::int64_t>& dropped,
+              std::function<void(const std::string&)> say);
     ~AccessLog();
     AccessLog(const AccessLog&) = delete;
     AccessLog& operator=(const AccessLog&) = delete;
-    [[nodiscard]] bool isOpen() const { return fd_ >= 0; }
     void write(std::string_view line);  ///< [any], with its newline
-    [[nodiscard]] std::uint64_t dropped() const { return dropped_.load(); }
 
   private:
     void run();
+    void lost(std::int64_t lines, const std::string& why);
     static constexpr std::size_t kMaxBuffer = 4 * 1024 * 1024;
     int fd_ = -1;
     std::mutex mutex_;
     std::condition_variable ready_;
     std::string buffer_;
     bool stop_ = false;
-    std::atomic<std::uint64_t> dropped_{0};
+    std::atomic<std::int64_t>& dropped_;
+    const std::function<void(const std::string&)> say_;
+    std::atomic<bool> losing_{false};  ///< it has been said
     std::thread thread_;
 };
 

@@ -28,7 +28,35 @@ std::string promName(const std::string& name) {
         out.push_back((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '_');
     return out;
 }
+
+void appendHistogram(std::string& out, const std::string& name, const psn_metric& m) {
+    const auto with = [&](const std::string& more) {
+        const auto all = m.labels + (m.labels.empty() || more.empty() ? "" : ",") + more;
+        return all.empty() ? std::string() : "{" + all + "}";
+    };
+    std::uint64_t total = 0;
+    for (std::size_t i = 0; i <= psn_metric::kBounds.size(); ++i) {
+        total += m.buckets[i].load();
+        char bound[32] = "+Inf";
+        if (i < psn_metric::kBounds.size())
+            std::snprintf(bound, sizeof bound, "%g", psn_metric::kBounds[i]);
+        out += name + "_bucket" + with("le=\"" + std::string(bound) + "\"") + " " +
+               std::to_string(total) + "\n";
+    }
+    out += name + "_sum" + with("") + " " +
+           std::to_string(static_cast<double>(m.sum_us.load()) / 1000.0) + "\n";
+    out += name + "_count" + with("") + " " + std::to_string(total) + "\n";
+}
 }  // namespace
+
+std::string labelValue(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        if (c == '\\' || c == '"') out.push_back('\\');
+        out.append(c == '\n' ? "\\n" : std::string(1, c));
+    }
+    return out;
+}
 
 Metrics::~Metrics() {
     stop_.store(true);
@@ -36,14 +64,25 @@ Metrics::~Metrics() {
     if (fd_ >= 0) ::close(fd_);
 }
 
-psn_metric& Metrics::declare(std::uint32_t kind, std::string_view name) {
+psn_metric& Metrics::make(std::uint32_t kind, std::string_view name, const std::string& labels) {
     const std::lock_guard lock(mutex_);
-    if (const auto it = by_name_.find(name); it != by_name_.end()) return *it->second;
+    std::string key(name);
+    if (!labels.empty()) key += "{" + labels + "}";
+    if (const auto it = by_name_.find(key); it != by_name_.end()) return *it->second;
     auto& m = all_.emplace_back();
     m.name = name;
+    m.labels = labels;
     m.kind = kind;
-    by_name_[m.name] = &m;
+    by_name_[key] = &m;
     return m;
+}
+
+psn_metric& Metrics::declare(std::uint32_t kind, std::string_view name) {
+    return make(kind, name, "");
+}
+
+psn_metric& Metrics::series(std::uint32_t kind, std::string_view name, const std::string& labels) {
+    return make(kind, name, labels);
 }
 
 void Metrics::count(std::string_view name) {
@@ -52,29 +91,29 @@ void Metrics::count(std::string_view name) {
 
 std::string Metrics::prometheus() {
     const std::lock_guard lock(mutex_);
-    std::string out;
+    // All lines of one name stand together, under their type.
+    std::map<std::string, std::pair<const char*, std::string>> families;
     for (const auto& m : all_) {
-        const auto name = promName(m.name);
-        if (m.kind == PSN_METRIC_TIMING) {
-            out += "# TYPE " + name + "_milliseconds histogram\n";
-            std::uint64_t total = 0;
-            for (std::size_t i = 0; i <= psn_metric::kBounds.size(); ++i) {
-                total += m.buckets[i].load();
-                char bound[32] = "+Inf";
-                if (i < psn_metric::kBounds.size())
-                    std::snprintf(bound, sizeof bound, "%g", psn_metric::kBounds[i]);
-                out += name + "_milliseconds_bucket{le=\"" + bound + "\"} " +
-                       std::to_string(total) + "\n";
-            }
-            out += name + "_milliseconds_sum " +
-                   std::to_string(static_cast<double>(m.sum_us.load()) / 1000.0) + "\n";
-            out += name + "_milliseconds_count " + std::to_string(total) + "\n";
-        } else {
-            const bool counter = m.kind == PSN_METRIC_COUNTER;
-            out += "# TYPE " + name + (counter ? "_total counter\n" : " gauge\n");
-            out += name + (counter ? "_total " : " ") + std::to_string(m.value.load()) + "\n";
-        }
+        const bool timing = m.kind == PSN_METRIC_TIMING, counter = m.kind == PSN_METRIC_COUNTER;
+        if (!m.labels.empty() && (timing ? m.samples_seen.load() == 0 : m.value.load() == 0))
+            continue;
+        const auto name = promName(m.name) + (timing ? "_milliseconds" : counter ? "_total" : "");
+        auto& [type, lines] = families[name];
+        type = timing ? "histogram" : counter ? "counter" : "gauge";
+        if (timing)
+            appendHistogram(lines, name, m);
+        else
+            lines += name + (m.labels.empty() ? "" : "{" + m.labels + "}") + " " +
+                     std::to_string(m.value.load()) + "\n";
     }
+    std::string out;
+    for (const auto& [name, family] : families)
+        out.append("# TYPE ")
+            .append(name)
+            .append(" ")
+            .append(family.first)
+            .append("\n")
+            .append(family.second);
     return out;
 }
 
@@ -82,7 +121,7 @@ std::map<std::string, std::int64_t> Metrics::values() {
     const std::lock_guard lock(mutex_);
     std::map<std::string, std::int64_t> out;
     for (const auto& m : all_)
-        if (m.kind != PSN_METRIC_TIMING) out[m.name] = m.value.load();
+        if (m.kind != PSN_METRIC_TIMING && m.labels.empty()) out[m.name] = m.value.load();
     return out;
 }
 
@@ -118,7 +157,8 @@ void Metrics::sendAll() {
     std::vector<psn_metric*> metrics;
     {
         const std::lock_guard lock(mutex_);
-        for (auto& m : all_) metrics.push_back(&m);
+        for (auto& m : all_)
+            if (m.labels.empty()) metrics.push_back(&m);
     }
     for (auto* m : metrics) {
         if (m->kind == PSN_METRIC_TIMING) {

@@ -13,6 +13,7 @@
 /// Opaque in the ABI (psn.metrics/1); one counter, timing or gauge.
 struct psn_metric {
     std::string name;
+    std::string labels;  ///< of a series, as Prometheus writes them; such a one goes to no statsd
     std::uint32_t kind = 0;  ///< PSN_METRIC_*
     std::atomic<std::int64_t> value{0};
     // Timings: histogram for Prometheus, and the samples since the last statsd datagram.
@@ -37,6 +38,9 @@ class Metrics {
     ~Metrics();
     /// The metric of that name; made at the first call. Valid for ever.
     psn_metric& declare(std::uint32_t kind, std::string_view name);
+    /// One of several of that name, told apart by labels (`role="router",route="wsapi"`): for the
+    /// Prometheus page alone, where it appears with its first value.
+    psn_metric& series(std::uint32_t kind, std::string_view name, const std::string& labels);
     /// [any] Slow path for names known only at run time of the engine.
     void count(std::string_view name);
     [[nodiscard]] std::string prometheus();
@@ -46,6 +50,7 @@ class Metrics {
     std::string startStatsd(const std::string& address);
 
   private:
+    psn_metric& make(std::uint32_t kind, std::string_view name, const std::string& labels);
     void sendAll();
     std::mutex mutex_;
     std::deque<psn_metric> all_;
@@ -54,5 +59,8 @@ class Metrics {
     std::atomic<bool> stop_{false};
     std::thread thread_;
 };
+
+/// `text` within the quotes of a Prometheus label.
+[[nodiscard]] std::string labelValue(std::string_view text);
 
 }  // namespace persona::host::observe

@@ -36,6 +36,7 @@ generations:
   drain_timeout: 30s
   watch: 60s
   smoke_deadline: 5s
+  shadow: 0ms
   auto_rollback: true
   smoke: true
   watch_plugins: false

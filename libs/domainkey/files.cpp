@@ -6,37 +6,16 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 namespace persona::domainkey {
 
 namespace {
 
+using files::Descriptor;
+using files::directoryOf;
+using files::writeAll;
+
 constexpr std::size_t kMaxFile = 64 * 1024;
-
-class Fd {
-  public:
-    explicit Fd(int fd) : fd_(fd) {}
-    ~Fd() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    Fd(const Fd&) = delete;
-    Fd& operator=(const Fd&) = delete;
-    [[nodiscard]] int get() const { return fd_; }
-
-  private:
-    int fd_;
-};
-
-bool writeAll(int fd, std::string_view content) {
-    while (!content.empty()) {
-        const auto n = ::write(fd, content.data(), content.size());
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return false;
-        content.remove_prefix(static_cast<std::size_t>(n));
-    }
-    return true;
-}
 
 Result<std::string> readAll(int fd, const std::string& file) {
     std::string out(kMaxFile + 1, '\0');
@@ -53,23 +32,14 @@ Result<std::string> readAll(int fd, const std::string& file) {
     return out;
 }
 
-std::string directoryOf(const std::string& file) {
-    const auto slash = file.rfind('/');
-    return slash == std::string::npos ? "." : slash == 0 ? "/" : file.substr(0, slash);
-}
-
 }  // namespace
-
-std::string systemError(const std::string& what) {
-    return what + ": " + std::strerror(errno);
-}
 
 std::string writeFile(const std::string& file, std::string_view content, unsigned mode,
                       bool exclusive) {
     const std::string temp = file + ".new-" + std::to_string(::getpid());
     ::unlink(temp.c_str());
     {
-        const Fd out(
+        const Descriptor out(
             ::open(temp.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
         if (out.get() < 0)
             return systemError("cannot create " + temp + " (is its directory there and writable?)");
@@ -89,13 +59,13 @@ std::string writeFile(const std::string& file, std::string_view content, unsigne
 }
 
 Result<std::string> readFile(const std::string& file) {
-    const Fd in(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    const Descriptor in(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
     if (in.get() < 0) return Error{systemError("cannot read " + file)};
     return readAll(in.get(), file);
 }
 
 Result<std::string> readSecretFile(const std::string& file, std::int64_t* modified_ms) {
-    const Fd in(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    const Descriptor in(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     struct stat st {};
     if (in.get() < 0 || ::fstat(in.get(), &st) != 0)
         return Error{systemError("cannot read the secret file " + file)};
@@ -125,8 +95,8 @@ std::string makeDirectoryOf(const std::string& file) {
 }
 
 void syncDirectoryOf(const std::string& file) {
-    const Fd directory(::open(directoryOf(file).c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY));
-    if (directory.get() >= 0) ::fsync(directory.get());
+    // What was renamed is there; a directory that cannot be synced makes it no less so.
+    (void)files::syncDirectory(directoryOf(file));
 }
 
 }  // namespace persona::domainkey

@@ -3,12 +3,12 @@
 #include <string>
 #include <string_view>
 
+#include "libs/files/files.h"
 #include "libs/protocol/result.h"
 
 namespace persona::domainkey {
 
-/// `what` with the text of errno.
-[[nodiscard]] std::string systemError(const std::string& what);
+using files::systemError;
 
 /// Writes to a temporary name with O_EXCL and exactly that mode, makes it durable, and gives it its
 /// name. `exclusive`: an existing file stays, and that is an error. Empty: done.

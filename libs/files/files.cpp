@@ -10,7 +10,18 @@
 
 namespace persona::files {
 
-namespace {
+Descriptor::~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+}
+
+std::string systemError(const std::string& what) {
+    return what + ": " + std::generic_category().message(errno);
+}
 
 bool writeAll(int fd, std::string_view content) {
     while (!content.empty()) {
@@ -25,21 +36,6 @@ bool writeAll(int fd, std::string_view content) {
 std::string directoryOf(const std::string& file) {
     const auto slash = file.rfind('/');
     return slash == std::string::npos ? "." : slash == 0 ? "/" : file.substr(0, slash);
-}
-
-}  // namespace
-
-Descriptor::~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-}
-
-Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-}
-
-std::string systemError(const std::string& what) {
-    return what + ": " + std::generic_category().message(errno);
 }
 
 std::string makeDirectory(const std::string& directory, mode_t mode) {

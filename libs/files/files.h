@@ -29,6 +29,10 @@ class Descriptor {
 
 /// `what` and the text of errno.
 [[nodiscard]] std::string systemError(const std::string& what);
+/// False: `errno` says why.
+[[nodiscard]] bool writeAll(int fd, std::string_view content);
+/// Of a file named by a path; "." where it has none.
+[[nodiscard]] std::string directoryOf(const std::string& file);
 /// Makes the directory and those above it. One that is there must belong to this user or to root
 /// and is left as it is, except that rights of others beyond `mode` on it are an error.
 [[nodiscard]] std::string makeDirectory(const std::string& directory, mode_t mode);

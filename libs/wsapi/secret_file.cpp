@@ -8,37 +8,22 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 
+#include "libs/files/files.h"
 #include "libs/protocol/base64url.h"
 
 namespace persona::wsapi {
 
 namespace {
 
+using files::Descriptor;
+using files::systemError;
+
 constexpr std::size_t kSecretSize = 32, kMaxFile = 4'096, kMaxSecrets = 16;
-
-class Descriptor {
-  public:
-    explicit Descriptor(int fd) : fd_(fd) {}
-    ~Descriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    [[nodiscard]] int get() const { return fd_; }
-
-  private:
-    int fd_;
-};
 
 Error fault(const std::string& file, const std::string& what) {
     return {"secrets file " + file + ": " + what};
-}
-
-std::string systemText() {
-    return std::error_code(errno, std::generic_category()).message();
 }
 
 /// Empty: made, or another process was faster. Else why not.
@@ -58,19 +43,16 @@ std::string create(const std::string& file) {
     std::string why;
     {
         const Descriptor out(::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-        if (out.get() < 0 || ::fchmod(out.get(), 0600) != 0 ||
-            ::write(out.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+        if (out.get() < 0 || ::fchmod(out.get(), 0600) != 0 || !files::writeAll(out.get(), text) ||
             ::fsync(out.get()) != 0)
-            why = "cannot be made: " + systemText() + "; make its folder writable for this user";
+            why = systemError("cannot be made") + "; make its folder writable for this user";
     }
     // link() refuses to replace: whoever comes second reads what the first one made.
     if (why.empty() && ::link(aside.c_str(), file.c_str()) != 0 && errno != EEXIST)
-        why = "cannot be made: " + systemText();
+        why = systemError("cannot be made");
     ::unlink(aside.c_str());
     OPENSSL_cleanse(text.data(), text.size());
-    const Descriptor dir(
-        ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (why.empty() && dir.get() >= 0) ::fsync(dir.get());
+    if (why.empty()) (void)files::syncDirectory(files::directoryOf(file));
     return why;
 }
 
@@ -83,7 +65,7 @@ Result<KeyRing> loadOrCreateKeyRing(const std::string& file) {
         fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
     }
     const Descriptor in(fd);
-    if (in.get() < 0) return fault(file, "cannot be opened: " + systemText());
+    if (in.get() < 0) return fault(file, systemError("cannot be opened"));
     struct stat st {};
     if (::fstat(in.get(), &st) != 0 || !S_ISREG(st.st_mode))
         return fault(file, "expected a regular file");
@@ -91,7 +73,7 @@ Result<KeyRing> loadOrCreateKeyRing(const std::string& file) {
         return fault(file, "everybody may read or write it; run: chmod o-rwx " + file);
     std::string text(kMaxFile + 1, '\0');
     const auto got = ::read(in.get(), text.data(), text.size());
-    if (got < 0) return fault(file, "cannot be read: " + systemText());
+    if (got < 0) return fault(file, systemError("cannot be read"));
     if (static_cast<std::size_t>(got) > kMaxFile) return fault(file, "expected at most 4 KiB");
     KeyRing ring;
     std::string why;

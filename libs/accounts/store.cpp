@@ -32,6 +32,28 @@ MysqlSettings mysqlSettings(const StoreOptions& options, bool read_only) {
     return settings;
 }
 
+/// Says why, and hands on.
+class ReportingDatabase final : public Database {
+  public:
+    using Report = std::function<void(const std::string& why)>;
+    ReportingDatabase(std::unique_ptr<Database> inner, Report report)
+        : inner_(std::move(inner)), report_(std::move(report)) {}
+    [[nodiscard]] std::optional<Failure> run(Body body) override {
+        auto failure = inner_->run(std::move(body));
+        if (failure) report_(failure->text);
+        return failure;
+    }
+
+  private:
+    const std::unique_ptr<Database> inner_;
+    const Report report_;
+};
+
+void reportTo(const StoreOptions& options, std::unique_ptr<Database>& database) {
+    if (options.on_unavailable)
+        database = std::make_unique<ReportingDatabase>(std::move(database), options.on_unavailable);
+}
+
 }  // namespace
 
 Store::~Store() = default;
@@ -46,18 +68,20 @@ Result<std::unique_ptr<Store>> Store::open(StoreOptions options) {
         auto database = mysql ? MysqlDatabase::open(mysqlSettings(options, false))
                               : SqliteWriter::open(sqliteSettings(options));
         if (!database) return Error{database.error()};
-        store->write_database_ = std::move(*database);
-        store->writer_ = std::make_unique<Writer>(*store->write_database_, options.random);
         // A server that is there gets its schema now; one that is not, with the first operation.
-        if (auto* server = dynamic_cast<MysqlDatabase*>(store->write_database_.get())) {
+        if (auto* server = dynamic_cast<MysqlDatabase*>(database->get())) {
             (void)server->run([](Connection&) { return true; });
             server->awaitMigration();
         }
+        store->write_database_ = std::move(*database);
+        reportTo(options, store->write_database_);
+        store->writer_ = std::make_unique<Writer>(*store->write_database_, options.random);
     }
     auto database = mysql ? MysqlDatabase::open(mysqlSettings(options, true))
                           : SqliteReader::open(sqliteSettings(options));
     if (!database) return Error{database.error()};
     store->read_database_ = std::move(*database);
+    reportTo(options, store->read_database_);
     store->reader_ = std::make_unique<Reader>(*store->read_database_);
     return store;
 }

@@ -33,6 +33,9 @@ struct StoreOptions {
     /// Port for fault tests: called before every statement that is sent, in the thread that sends
     /// it.
     std::function<void(std::string_view sql)> before_statement;
+    /// Told why the database could not, each time that an operation gives Unavailable; without
+    /// addresses and other values. [any]
+    std::function<void(const std::string& why)> on_unavailable;
 };
 
 /// The database of accounts. Opening needs no server: while there is none every operation gives

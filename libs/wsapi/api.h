@@ -30,6 +30,7 @@ class Api {
         EpochPort epoch;
         std::function<std::int64_t()> now_ms;
         std::function<void(std::string_view op, std::string_view why)> on_refused_role;
+        std::function<void(const Request& request)> on_busy;  ///< an executor had no room for it
     };
     explicit Api(Options options) : options_(std::move(options)) {}
 
@@ -41,6 +42,10 @@ class Api {
 
     /// Never blocks. `call` lives until its answer; its `request` is set.
     [[nodiscard]] Step start(Call& call) const;
+    /// To be told of calls that no executor has room for.
+    void tooBusy(const Call& call) const {
+        if (options_.on_busy) options_.on_busy(call.request);
+    }
     /// To be done with every answer: the session's cookie and the browser's class, where they
     /// changed, and what became of the call.
     void finish(Call& call, Answer& answer) const;

@@ -108,13 +108,17 @@ class Run : public std::enable_shared_from_this<Run<Host, Stream>> {
                 self->report_.queued_ns += self->host_.monotonicNs() - from;
                 // Nobody waits any more: no hash is worth making.
                 if (self->stream_.isGone()) return;
-                if (late) return self->answer(std::move(shared->if_busy));
+                if (late) return self->refuse(std::move(shared->if_busy));
                 self->go([&] { return shared->next(self->call_); });
             });
-        if (rc != 0) answer(std::move(shared->if_busy));
+        if (rc != 0) refuse(std::move(shared->if_busy));
     }
     [[nodiscard]] bool isStranger() const {
         return !executors_.strangers.empty() && call_.asked("untrusted");
+    }
+    void refuse(Answer busy) {
+        api_.tooBusy(call_);
+        answer(std::move(busy));
     }
     void answer(Answer a) {
         api_.finish(call_, a);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -86,6 +87,22 @@ void countWork(Settings& settings, const Host& host) {
     };
     settings.database.before_statement =
         [statements = host.counter("database.statements")](std::string_view) { statements.add(); };
+}
+
+/// Writes to the log why the database could not; at most a line a second, whoever asks for it
+/// meanwhile.
+template <typename Host>
+void logFailures(Settings& settings, const Host& host) {
+    settings.database.on_unavailable = [&host, failures = host.counter("database.failures"),
+                                        last = std::make_shared<std::atomic<std::int64_t>>(0)](
+                                           const std::string& why) {
+        constexpr std::int64_t kSecond = 1'000'000'000;
+        failures.add();
+        const auto now = host.monotonicNs();
+        auto before = last->load();
+        if ((before == 0 || now - before >= kSecond) && last->compare_exchange_strong(before, now))
+            host.error("database is down, cannot process request: " + why);
+    };
 }
 
 /// Fails the start where the configuration lacks an executor.

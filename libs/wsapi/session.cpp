@@ -17,7 +17,7 @@ namespace {
 
 using protocol::Json;
 
-constexpr std::int64_t kTenYears = 315'360'000'000, kFiveMinutes = 300'000;
+constexpr std::int64_t kTenYears = 315'360'000'000;
 constexpr std::size_t kMaxCookie = 4'096;
 
 std::string md5Prefix(std::string_view text) {

@@ -52,6 +52,13 @@ const std::vector<OptionRow>& commonOptions() {
         {"database.migrate", Flag, "true",
          "dbwriter brings an older schema up to date by itself; false: persona-host db migrate "
          "does"},
+        {"cef.syslog_host", Text, "",
+         "where security events go by UDP in the Common Event Format; empty: to the log alone"},
+        {"cef.syslog_port", Integer, "514", "of that host", 1, 65'535},
+        {"cef.syslog_tag", Text, "browserid", "name of the program in those lines"},
+        {"cef.vendor", Text, "Mozilla", "of the device in those lines"},
+        {"cef.product", Text, "browserid", "of the device in those lines"},
+        {"cef.version", Text, "0.1", "of the device in those lines"},
         {"passwords.scheme", Choice, "bcrypt", "of new password hashes", 0, 0, "bcrypt|argon2id"},
         {"bcrypt_work_factor", Integer, "12", "2^n rounds; old hashes follow at sign-in", 4, 20},
         {"passwords.argon2_memory", Size, "19MiB", "of one hash", 8'192, 1'073'741'824},
@@ -72,6 +79,7 @@ const std::vector<OptionRow>& commonOptions() {
 void finishSettings(Settings& s, const std::vector<std::string>& extension_algorithms) {
     while (s.public_url.ends_with('/')) s.public_url.pop_back();
     s.own_host = hostOf(s.public_url);
+    s.cef.own_host = s.own_host;
     if (s.own_host.empty() ||
         !(s.public_url.starts_with("https://") || s.public_url.starts_with("http://")))
         throw std::runtime_error("public_url: expected an origin such as https://login.example");

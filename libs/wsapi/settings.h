@@ -9,6 +9,7 @@
 #include "libs/accounts/store.h"
 #include "libs/discovery/settings.h"
 #include "libs/passwords/passwords.h"
+#include "libs/wsapi/cef.h"
 #include "libs/wsapi/secret_file.h"
 
 namespace persona::wsapi {
@@ -50,6 +51,7 @@ struct Settings {
     accounts::LoginLimits login;
     std::string public_key_file;
     discovery::Settings discovery;
+    CefOptions cef;
     protocol::KeyOptions keys;  ///< extension_algorithms
     [[nodiscard]] bool secure() const { return public_url.starts_with("https://"); }
 };

@@ -31,6 +31,12 @@ Settings readSettings(const Config& c) {
     d.connections = static_cast<int>(c.num("database.connections"));
     d.migrate = c.flag("database.migrate");
     d.deadline = std::chrono::milliseconds(c.num("database.max_query_time"));
+    s.cef.host = c.str("cef.syslog_host");
+    s.cef.port = static_cast<std::uint16_t>(c.num("cef.syslog_port"));
+    s.cef.vendor = c.str("cef.vendor");
+    s.cef.product = c.str("cef.product");
+    s.cef.version = c.str("cef.version");
+    s.cef.tag = c.str("cef.syslog_tag");
     auto& p = s.passwords;
     p.scheme = c.str("passwords.scheme") == "argon2id" ? passwords::Scheme::Argon2id
                                                        : passwords::Scheme::Bcrypt;

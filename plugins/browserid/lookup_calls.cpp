@@ -18,7 +18,11 @@ Step haveEmail(const Reads& r, Call& call) {
     const auto address = accounts::Address::parse(call.text("email"));
     if (!address) return wsapi::failure("email: ValidatorError: Invalid email", 400);
     const auto info = r.reader.emailInfo(*address);
-    if (!info) return wsapi::databaseDown();
+    if (!info) {
+        r.events.security(wsapi::Events::Level::Alert, "DB_FAILURE", "emailKnown failed",
+                          &call.request);
+        return wsapi::databaseDown();
+    }
     noteKnown(call, info->has_value());
     return wsapi::jsonAnswer(Json::object().add("email_known", info->has_value()));
 }

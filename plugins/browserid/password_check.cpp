@@ -54,7 +54,7 @@ Step conclude(const AttemptPtr& a, Call& call) {
 }
 
 Step unavailable(const Reads& r, const AttemptPtr& a, Call& call, const char* what) {
-    r.events.security(Events::Level::Alert, "AUTH_FAILURE", what);
+    r.events.security(Events::Level::Alert, "AUTH_FAILURE", what, &call.request);
     a->check.unavailable = true;
     return conclude(a, call);
 }
@@ -74,7 +74,8 @@ Step succeed(const Reads& r, const AttemptPtr& a, Call& call,
     const auto* epoch = done->find("epoch");
     if (answer.succeeded() && epoch != nullptr) {
         if (rehash)
-            r.events.security(Events::Level::Warn, "AUTH_UPDATE", "Updated password for user");
+            r.events.security(Events::Level::Warn, "AUTH_UPDATE", "Updated password for user",
+                              &call.request);
         a->check.right = true;
         a->check.epoch = static_cast<std::int64_t>(epoch->number());
     }

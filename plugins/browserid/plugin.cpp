@@ -51,6 +51,7 @@ class Browserid final : public sdk::Service {
           compare_time_(host.timing("bcrypt.compare_time")) {
         settings_.database.read_only = true;
         wsapi::countWork(settings_, host);
+        wsapi::logFailures(settings_, host);
         for (const auto& e : wsapi::endpoints()) {
             if (!wsapi::servedBy(e, false)) continue;
             paths_.push_back("/wsapi/" + std::string(e.name));
@@ -71,6 +72,8 @@ class Browserid final : public sdk::Service {
 
     void activate() override {
         wsapi::requireExecutors(host, executors_);
+        if (!settings_.cef.host.empty())
+            events_.sendTo(wsapi::orThrow(wsapi::CefSyslog::open(settings_.cef)));
         parts_ = std::make_unique<wsapi::RoleParts>(
             settings_,
             wsapi::RolePorts{"browserid", wsapi::transportOver<sdk::ClientRequest>(host, 10'000),
@@ -141,7 +144,8 @@ class Browserid final : public sdk::Service {
             wsapi::RoleParts::epochOf(store_->reader()), [this] { return host.wallMs(); },
             [this](std::string_view op, std::string_view why) {
                 host.warn("call " + std::string(op) + " refused: " + std::string(why));
-            }});
+            },
+            [this](const wsapi::Request& request) { events_.tooBusy(request); }});
         addSessionCalls(*api_, *reads_);
         addLookupCalls(*api_, *reads_);
         addStatusCalls(*api_, *reads_);

@@ -101,7 +101,7 @@ void addSessionCalls(wsapi::Api& api, const Reads& r) {
     api.on("list_emails", [&r](Call& c) { return listEmails(r, c); });
     api.on("logout", [&r](Call& c) -> Step {
         r.sessions.signOut(c.session, c.now_ms);
-        r.events.security(wsapi::Events::Level::Info, "USER_LOGOUT", "User logout");
+        r.events.security(wsapi::Events::Level::Info, "USER_LOGOUT", "User logout", &c.request);
         return wsapi::success();
     });
     api.on("prolong_session", [&r](Call& c) { return prolong(r, c); });

@@ -14,7 +14,8 @@ using wsapi::Step;
 
 /// One reason for all, unless the operator wants the original's (W6).
 Answer refuse(const Reads& r, const Call& call, const PasswordCheck& check, bool known) {
-    r.events.security(Events::Level::Warn, "AUTH_FAILURE", "User authentication failed");
+    r.events.security(Events::Level::Warn, "AUTH_FAILURE", "User authentication failed",
+                      &call.request);
     if (!r.settings.legacy_reasons) return wsapi::failure("email or password is wrong");
     if (!known) return wsapi::failure("no such user");
     if (check.locked)

@@ -29,6 +29,7 @@ class Dbwriter final : public sdk::Service {
                        line);
           }) {
         wsapi::countWork(settings_, host);
+        wsapi::logFailures(settings_, host);
         for (const auto& e : wsapi::endpoints()) {
             if (!wsapi::servedBy(e, true)) continue;
             paths_.push_back("/wsapi/" + std::string(e.name));
@@ -54,6 +55,8 @@ class Dbwriter final : public sdk::Service {
 
     void activate() override {
         wsapi::requireExecutors(host, executors_);
+        if (!settings_.cef.host.empty())
+            events_.sendTo(wsapi::orThrow(wsapi::CefSyslog::open(settings_.cef)));
         store_ = wsapi::orThrow(accounts::Store::open(settings_.database));
         parts_ = std::make_unique<wsapi::RoleParts>(
             settings_,
@@ -125,7 +128,8 @@ class Dbwriter final : public sdk::Service {
             wsapi::RoleParts::epochOf(store_->reader()), [this] { return host.wallMs(); },
             [this](std::string_view op, std::string_view why) {
                 host.warn("call " + std::string(op) + " refused: " + std::string(why));
-            }});
+            },
+            [this](const wsapi::Request& request) { events_.tooBusy(request); }});
         addStagingCalls(*api_, *writes_);
         addCompletingCalls(*api_, *writes_);
         addAccountCalls(*api_, *writes_);

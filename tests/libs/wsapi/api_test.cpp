@@ -14,14 +14,19 @@ class ApiTest : public ::testing::Test {
     ApiTest() { make(false); }
     void make(bool writes) {
         api_ = std::make_unique<Api>(
-            Api::Options{writes, &cookies_, &classes_, &checker_, open_roles_,
+            Api::Options{writes,
+                         &cookies_,
+                         &classes_,
+                         &checker_,
+                         open_roles_,
                          [this](std::int64_t) -> Result<std::optional<std::int64_t>> {
                              ++lookups_;
                              if (database_down_) return Error{"down"};
                              return epoch_;
                          },
                          [this] { return now_; },
-                         [this](std::string_view, std::string_view why) { refused_ = why; }});
+                         [this](std::string_view, std::string_view why) { refused_ = why; },
+                         {}});
         for (const auto& e : endpoints())
             if (servedBy(e, writes))
                 api_->on(e.name, [](Call&) -> Step { return textAnswer(200, "handled"); });
@@ -185,7 +190,7 @@ TEST_F(ApiTest, InternalCallsNeedCredentialsAndNoCookie) {
 
 TEST_F(ApiTest, CountsWhatIsMissing) {
     EXPECT_TRUE(api_->missing().empty());
-    Api empty({true, &cookies_, &classes_, &checker_, false, {}, [] { return kNow; }, {}});
+    Api empty({true, &cookies_, &classes_, &checker_, false, {}, [] { return kNow; }, {}, {}});
     EXPECT_GT(empty.missing().size(), 20u);
     EXPECT_THROW(empty.on("list_emails", {}), std::logic_error);
     EXPECT_THROW(empty.on("nope", {}), std::logic_error);

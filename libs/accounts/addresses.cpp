@@ -60,11 +60,12 @@ Outcome<bool> Writer::importAccount(const ImportedAccount& account, Millis now_m
     });
 }
 
-Outcome<Done> Writer::addPrimaryEmail(UserId user, const Address& address, Millis now_ms) {
-    return transact(database_, [=, random = random_](Connection& connection) -> Outcome<Done> {
-        if (!claimAddress(connection, random, address, user, kProvenByIdp, now_ms))
+Outcome<bool> Writer::addPrimaryEmail(UserId user, const Address& address, Millis now_ms) {
+    return transact(database_, [=, random = random_](Connection& connection) -> Outcome<bool> {
+        bool took = false;
+        if (!claimAddress(connection, random, address, user, kProvenByIdp, now_ms, &took))
             return fail(Reason::NotFound);
-        return Done{};
+        return took;
     });
 }
 

@@ -29,7 +29,7 @@ Completion consume(Connection& connection, const StagedRow& row, const std::stri
          now_ms + kRememberUsedMs});
     // "This was not me" now has sessions to end.
     connection.execute("UPDATE notice SET user_id = ? WHERE staged_id = ?", {user, row.id});
-    return {user, sessionEpochOf(connection, user), row.staged.address, row.staged.kind};
+    return {user, sessionEpochOf(connection, user), row.staged.address, row.staged.kind, false};
 }
 
 Address addressOf(const StagedRow& row) {
@@ -76,44 +76,51 @@ Outcome<Staged> Writer::reserveStagedAttempt(std::string_view token, int limit, 
 }
 
 Outcome<Completion> Writer::completeNewAccount(std::string_view token, Millis now_ms) {
-    return transact(database_,
-                    [digest = tokenDigest(token), random = random_,
-                     now_ms](Connection& connection) -> Outcome<Completion> {
-                        const auto row = pending(connection, digest, now_ms);
-                        if (!row) return row.failure();
-                        if (row->staged.kind != StagedKind::NewAccount)
-                            return fail(Reason::WrongKind);
-                        const UserId user =
-                            insertAccount(connection, random, row->staged.password_hash, now_ms);
-                        if (!claimAddress(connection, random, addressOf(*row), user, {}, now_ms))
-                            again("the account went away");
-                        return consume(connection, *row, digest, user, now_ms);
-                    });
+    return transact(
+        database_,
+        [digest = tokenDigest(token), random = random_,
+         now_ms](Connection& connection) -> Outcome<Completion> {
+            const auto row = pending(connection, digest, now_ms);
+            if (!row) return row.failure();
+            if (row->staged.kind != StagedKind::NewAccount) return fail(Reason::WrongKind);
+            const UserId user =
+                insertAccount(connection, random, row->staged.password_hash, now_ms);
+            bool took = false;
+            if (!claimAddress(connection, random, addressOf(*row), user, {}, now_ms, &took))
+                again("the account went away");
+            auto completion = consume(connection, *row, digest, user, now_ms);
+            completion.took = took;
+            return completion;
+        });
 }
 
 Outcome<Completion> Writer::completeEmail(std::string_view token, Millis now_ms) {
-    return transact(database_,
-                    [digest = tokenDigest(token), random = random_,
-                     now_ms](Connection& connection) -> Outcome<Completion> {
-                        const auto row = pending(connection, digest, now_ms);
-                        if (!row) return row.failure();
-                        const auto kind = row->staged.kind;
-                        if (kind != StagedKind::Unverified && kind != StagedKind::AddEmail &&
-                            kind != StagedKind::Reverify)
-                            return fail(Reason::WrongKind);
-                        const UserId user = row->staged.user.value_or(0);
-                        if (kind != StagedKind::AddEmail) {
-                            // These confirm what the account has; they bring nothing back that has
-                            // left it.
-                            if (!lockAccount(connection, user)) return fail(Reason::NoSuchToken);
-                            const auto known = findAddress(connection, row->key);
-                            if (!known || known->user != user) return fail(Reason::Stale);
-                        }
-                        if (!claimAddress(connection, random, addressOf(*row), user, {}, now_ms))
-                            return fail(Reason::NoSuchToken);
-                        inheritHash(connection, *row, user, now_ms);
-                        return consume(connection, *row, digest, user, now_ms);
-                    });
+    return transact(
+        database_,
+        [digest = tokenDigest(token), random = random_,
+         now_ms](Connection& connection) -> Outcome<Completion> {
+            const auto row = pending(connection, digest, now_ms);
+            if (!row) return row.failure();
+            const auto kind = row->staged.kind;
+            if (kind != StagedKind::Unverified && kind != StagedKind::AddEmail &&
+                kind != StagedKind::Reverify)
+                return fail(Reason::WrongKind);
+            const UserId user = row->staged.user.value_or(0);
+            if (kind != StagedKind::AddEmail) {
+                // These confirm what the account has; they bring nothing back that has
+                // left it.
+                if (!lockAccount(connection, user)) return fail(Reason::NoSuchToken);
+                const auto known = findAddress(connection, row->key);
+                if (!known || known->user != user) return fail(Reason::Stale);
+            }
+            bool took = false;
+            if (!claimAddress(connection, random, addressOf(*row), user, {}, now_ms, &took))
+                return fail(Reason::NoSuchToken);
+            inheritHash(connection, *row, user, now_ms);
+            auto completion = consume(connection, *row, digest, user, now_ms);
+            completion.took = took;
+            return completion;
+        });
 }
 
 Outcome<Completion> Writer::completeReset(std::string_view token,

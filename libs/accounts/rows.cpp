@@ -103,9 +103,10 @@ std::optional<AddressRow> findAddress(Connection& connection, std::string_view k
 }
 
 bool claimAddress(Connection& connection, const Random& random, const Address& address, UserId user,
-                  Claim claim, Millis now_ms) {
+                  Claim claim, Millis now_ms, bool* took) {
     const auto before = findAddress(connection, address.key());
     const bool moves = before && before->user != user;
+    if (took != nullptr) *took = moves && before->verified;
     if (moves && !claim.may_take) again("the address was taken meanwhile");
     // Always in the same order, so that two moves across do not wait for each other.
     if (moves && before->user < user && !lockAccount(connection, before->user))

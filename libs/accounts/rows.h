@@ -58,8 +58,10 @@ struct Claim {
 };
 /// Puts the address on that account, taking it from any other, whose sessions end (W14) and which
 /// goes when it is empty (W13). False: no such account.
+/// `took`: whether another account had proven it.
 [[nodiscard]] bool claimAddress(Connection& connection, const Random& random,
-                                const Address& address, UserId user, Claim claim, Millis now_ms);
+                                const Address& address, UserId user, Claim claim, Millis now_ms,
+                                bool* took = nullptr);
 
 // --- pending operations
 

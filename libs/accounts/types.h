@@ -75,6 +75,7 @@ struct Completion {
     std::int64_t session_epoch = 0;  ///< for the session that is made now
     std::string address;
     StagedKind kind = StagedKind::NewAccount;
+    bool took = false;  ///< the address came from another account, which had proven it
 };
 
 /// What stage_* may do to one mailbox (T60 and the daily cap, W5). Part of the staging transaction.

@@ -100,8 +100,9 @@ class Writer {
     /// For a proven address. One that was claimed in an account without any proven address
     /// (stage_user with allowUnverified) takes that account over: its password and sessions end.
     [[nodiscard]] Outcome<Opened> createUserWithPrimaryEmail(const Address& address, Millis now_ms);
-    /// Proven by an assertion: comes to this account from wherever it was. NotFound.
-    [[nodiscard]] Outcome<Done> addPrimaryEmail(UserId user, const Address& address, Millis now_ms);
+    /// Proven by an assertion: comes to this account from wherever it was. Value: whether another
+    /// account had proven it. NotFound.
+    [[nodiscard]] Outcome<bool> addPrimaryEmail(UserId user, const Address& address, Millis now_ms);
     /// NotOwner.
     [[nodiscard]] Outcome<Done> setUsedAs(UserId user, const Address& address, AddressType type);
     /// NotOwner. Value: whether the emptied account went with it.

@@ -28,6 +28,8 @@ class Sender {
     /// refuses; its text has neither address nor token. Any thread.
     [[nodiscard]] virtual Result<std::string> send(const Message& message) = 0;
     [[nodiscard]] virtual Counts counts() const = 0;
+    /// The queue has no room: send() would refuse. To be asked before work is done for a mail.
+    [[nodiscard]] virtual bool full() const { return false; }
     /// Stops delivering: the message that is being sent gets `grace` to end, the rest stays in the
     /// queue for the next start. send() fails afterwards. Called by the destructor too. A look-up
     /// of the server's name and a TLS handshake that are under way are waited for.

@@ -69,7 +69,7 @@ Result<std::string> SmtpSender::send(const Message& message) {
     {
         const Lock lock(mutex_);
         if (stopping_) return Error{"mail: the sender has stopped"};
-        if (schedule_.size() + unowned_ >= options_.max_queued)
+        if (isFull())
             return Error{"mail: the queue is full (" + std::to_string(options_.max_queued) +
                          " messages)"};
     }
@@ -88,6 +88,15 @@ Result<std::string> SmtpSender::send(const Message& message) {
         ++unowned_;
     wake_.notify_one();
     return std::move(composed->message_id);
+}
+
+bool SmtpSender::isFull() const {
+    return schedule_.size() + unowned_ >= options_.max_queued;
+}
+
+bool SmtpSender::full() const {
+    const Lock lock(mutex_);
+    return isFull();
 }
 
 Sender::Counts SmtpSender::counts() const {

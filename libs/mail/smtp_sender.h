@@ -30,12 +30,14 @@ class SmtpSender final : public Sender {
 
     Result<std::string> send(const Message& message) override;
     [[nodiscard]] Counts counts() const override;
+    [[nodiscard]] bool full() const override;
     void stop(std::chrono::milliseconds grace) override;
 
   private:
     using Lock = std::unique_lock<std::mutex>;
 
     void work();
+    [[nodiscard]] bool isFull() const;
     void waitForWork(Lock& lock, std::unique_ptr<SmtpSession>& session);
     void takeOver(Lock& lock);
     void deliver(Lock& lock, Spool::Entry entry, std::unique_ptr<SmtpSession>& session);

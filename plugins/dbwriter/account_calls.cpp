@@ -1,3 +1,4 @@
+#include "plugins/dbwriter/notices.h"
 #include "plugins/dbwriter/steps.h"
 
 /// update_password, remove_email, account_cancel, and the word of primary providers (wsapi.md 4.2
@@ -31,14 +32,17 @@ Step updatePassword(const Writes& w, Call& call) {
             if (!check.right) return wsapi::failure();
             const auto hash = w.hasher.hash(new_pass->text());
             if (!hash) {
-                w.events.security(Events::Level::Alert, "BCRYPT_ERROR", "Error bcrypting password");
+                w.events.security(Events::Level::Alert, "BCRYPT_ERROR", "Error bcrypting password",
+                                  &c.request);
                 return wsapi::failure();
             }
-            const auto epoch = w.writer.updatePassword(
-                user, check.hash, *hash, old_pass->text() != new_pass->text(), c.now_ms);
+            const bool another = old_pass->text() != new_pass->text();
+            const auto epoch = w.writer.updatePassword(user, check.hash, *hash, another, c.now_ms);
             if (!epoch) return answerTo(epoch.failure());
+            if (another) tell(w, c, mail::Kind::PasswordChanged, user, provenAddresses(w, user));
             signIn(w, c, user, *epoch, false);
-            w.events.security(Events::Level::Warn, "AUTH_UPDATE", "Updated password for user");
+            w.events.security(Events::Level::Warn, "AUTH_UPDATE", "Updated password for user",
+                              &c.request);
             return wsapi::success();
         },
         busyJson());
@@ -50,26 +54,31 @@ Step removeEmail(const Writes& w, Call& call) {
     const auto gone = w.writer.removeEmail(call.session.userid, *address, call.now_ms);
     if (!gone) {
         if (gone.failure().reason == Reason::Unavailable) {
-            w.events.security(Events::Level::Alert, "REMOVE_EMAIL", "Error removing email");
+            w.events.security(Events::Level::Alert, "REMOVE_EMAIL", "Error removing email",
+                              &call.request);
             return wsapi::databaseDown();
         }
         return wsapi::refusal(
             400, "authenticated user doesn't have permission to remove specified email " +
                      call.text("email"));
     }
-    w.events.security(Events::Level::Info, "REMOVE_EMAIL", "Removed user email");
+    w.events.security(Events::Level::Info, "REMOVE_EMAIL", "Removed user email", &call.request);
     // The last address took the account with it (W13).
     if (*gone) w.sessions.signOut(call.session, call.now_ms);
     return wsapi::success();
 }
 
 Step accountCancel(const Writes& w, Call& call) {
+    auto owners = provenAddresses(w, call.session.userid);
     const auto gone = w.writer.cancelAccount(call.session.userid);
     if (!gone && gone.failure().reason != Reason::NotFound) {
-        w.events.security(Events::Level::Alert, "ACCOUNT_CANCEL", "Error canceling account");
+        w.events.security(Events::Level::Alert, "ACCOUNT_CANCEL", "Error canceling account",
+                          &call.request);
         return answerTo(gone.failure());
     }
-    w.events.security(Events::Level::Warn, "ACCOUNT_CANCEL", "Canceled user account");
+    w.events.security(Events::Level::Warn, "ACCOUNT_CANCEL", "Canceled user account",
+                      &call.request);
+    if (gone) tell(w, call, mail::Kind::AccountClosed, call.session.userid, std::move(owners));
     w.sessions.signOut(call.session, call.now_ms);
     return wsapi::success();
 }
@@ -81,15 +90,18 @@ Step addWithAssertion(const Writes& w, Call& call) {
             if (proven.busy) return wsapi::busy();
             const auto address = Address::parse(proven.email);
             if (!address) {
-                w.events.security(Events::Level::Warn, "ASSERTION_ERROR",
-                                  "Cannot verify assertion");
+                w.events.security(Events::Level::Warn, "ASSERTION_ERROR", "Cannot verify assertion",
+                                  &c.request);
                 return wsapi::failure(proven.reason.empty() ? "invalid email in assertion"
                                                             : proven.reason);
             }
             const auto added = w.writer.addPrimaryEmail(c.session.userid, *address, c.now_ms);
-            if (added) return wsapi::success();
+            if (added) {
+                if (*added) tell(w, c, mail::Kind::AddressMoved, 0, {address->spelling()});
+                return wsapi::success();
+            }
             w.events.security(Events::Level::Alert, "ADD_EMAIL",
-                              "Failed to add primary email to account");
+                              "Failed to add primary email to account", &c.request);
             return answerTo(added.failure());
         });
 }

@@ -1,4 +1,5 @@
 #include "libs/wsapi/seal.h"
+#include "plugins/dbwriter/notices.h"
 #include "plugins/dbwriter/steps.h"
 
 /// The calls by which a mailed token does its work (wsapi.md 4.3). A token is validated before it
@@ -32,9 +33,19 @@ Step completed(const Writes& w, Call& call, const Outcome<Completion>& done,
     if (pending != nullptr) (call.session.*pending).clear();
     call.outcomes.note(wsapi::Outcome::TokenOk);
     call.proven_addresses.push_back(done->address);
+    if (done->took) tell(w, call, mail::Kind::AddressMoved, 0, {done->address});
     signIn(w, call, done->user, done->session_epoch, renew);
     w.events.flow(event);
     return wsapi::success();
+}
+
+/// A reset or transition of that account; its other addresses, which it un-verifies, are told too.
+Step completedReset(const Writes& w, Call& call, accounts::UserId user,
+                    std::optional<std::string> hash, const char* event) {
+    auto owners = provenAddresses(w, user);
+    const auto done = w.writer.completeReset(call.text("token"), std::move(hash), call.now_ms);
+    if (done) tell(w, call, mail::Kind::PasswordChanged, done->user, std::move(owners));
+    return completed(w, call, done, &wsapi::Session::pending_reset, true, event);
 }
 
 /// Another browser than the one that staged: the password staged with the token is asked for.
@@ -103,9 +114,9 @@ Step completeReset(const Writes& w, Call& call) {
     if (staged->kind != StagedKind::Reset && staged->kind != StagedKind::Transition)
         return wsapi::noSuchToken();
     const auto pass = call.given("pass");
-    const auto finish = [&w](Call& c, std::optional<std::string> hash) -> Step {
-        return completed(w, c, w.writer.completeReset(c.text("token"), std::move(hash), c.now_ms),
-                         &wsapi::Session::pending_reset, true, "complete_reset.success");
+    const auto finish = [&w, user = staged->user.value_or(0)](
+                            Call& c, std::optional<std::string> hash) -> Step {
+        return completedReset(w, c, user, std::move(hash), "complete_reset.success");
     };
     if (staged->password_hash) {
         const auto transition = [finish](Call& c) -> Step { return finish(c, std::nullopt); };
@@ -119,7 +130,7 @@ Step completeReset(const Writes& w, Call& call) {
         const auto hash = w.hasher.hash(secret->text());
         if (!hash) {
             w.events.security(wsapi::Events::Level::Alert, "BCRYPT_ERROR",
-                              "Error bcrypting password");
+                              "Error bcrypting password", &c.request);
             return wsapi::failure();
         }
         return finish(c, *hash);
@@ -134,8 +145,8 @@ Step completeTransition(const Writes& w, Call& call) {
             return answerTo(staged.failure());
         }
         if (staged->kind != StagedKind::Transition) return wsapi::noSuchToken();
-        return completed(w, c, w.writer.completeReset(c.text("token"), std::nullopt, c.now_ms),
-                         &wsapi::Session::pending_reset, true, "complete_transition.success");
+        return completedReset(w, c, staged->user.value_or(0), std::nullopt,
+                              "complete_transition.success");
     };
     if (isOwn(call.session.pending_reset, call.text("token"))) return finish(call);
     const auto pass = call.given("pass");

@@ -25,12 +25,13 @@ std::optional<wsapi::Answer> refuseEarly(const Writes& w, const Call& call,
     return answerTo({Reason::Throttled, "", wait});
 }
 
-wsapi::Answer refused(const Writes& w, const accounts::Failure& failure) {
+wsapi::Answer refused(const Writes& w, const Call& call, const accounts::Failure& failure) {
     if (failure.reason == Reason::Throttled)
-        w.events.security(Events::Level::Alert, "EMAIL_LOAD", "Throttling email staging request");
+        w.events.security(Events::Level::Alert, "EMAIL_LOAD", "Throttling email staging request",
+                          &call.request);
     if (failure.reason == Reason::Unavailable)
-        w.events.security(Events::Level::Alert, "DB_FAILURE",
-                          "Cannot stage user; dbwriter failure");
+        w.events.security(Events::Level::Alert, "DB_FAILURE", "Cannot stage user; dbwriter failure",
+                          &call.request);
     return answerTo(failure);
 }
 
@@ -40,7 +41,8 @@ Step hashed(const Writes& w, SecretPtr password,
     return wsapi::onPasswords([&w, password, then = std::move(then)](Call& c) -> Step {
         const auto hash = w.hasher.hash(password->text());
         if (!hash) {
-            w.events.security(Events::Level::Alert, "BCRYPT_ERROR", "Error bcrypting password");
+            w.events.security(Events::Level::Alert, "BCRYPT_ERROR", "Error bcrypting password",
+                              &c.request);
             return wsapi::failure();
         }
         return then(c, *hash);
@@ -55,24 +57,23 @@ Step hashAndStageUser(const Writes& w, const Call& call, const Address& address)
             if (c.flag("allowUnverified")) {
                 const auto staged =
                     w.writer.stageUnverified(address, hash, site, w.limits, c.now_ms);
-                if (!staged) return refused(w, staged.failure());
+                if (!staged) return refused(w, c, staged.failure());
                 w.events.flow("stage_user.success");
                 if (staged->user) {
                     c.session.pending_addition = staged->tokens.token;
-                    mailStaged(w, c, mail::Kind::Confirm, address.spelling(), staged->tokens);
-                    return wsapi::jsonAnswer(
-                        Json::object().add("success", true).add("unverified", true));
+                    return mailStaged(
+                        w, c, mail::Kind::Confirm, address.spelling(), staged->tokens,
+                        wsapi::jsonAnswer(
+                            Json::object().add("success", true).add("unverified", true)));
                 }
                 c.session.pending_creation = staged->tokens.token;
-                mailStaged(w, c, mail::Kind::NewAccount, address.spelling(), staged->tokens);
-                return wsapi::success();
+                return mailStaged(w, c, mail::Kind::NewAccount, address.spelling(), staged->tokens);
             }
             const auto staged = w.writer.stageNewAccount(address, hash, site, w.limits, c.now_ms);
-            if (!staged) return refused(w, staged.failure());
+            if (!staged) return refused(w, c, staged.failure());
             w.events.flow("stage_user.success");
             c.session.pending_creation = staged->token;
-            mailStaged(w, c, mail::Kind::NewAccount, address.spelling(), *staged);
-            return wsapi::success();
+            return mailStaged(w, c, mail::Kind::NewAccount, address.spelling(), *staged);
         });
 }
 
@@ -105,12 +106,11 @@ Step stageEmail(const Writes& w, Call& call) {
                 return wsapi::failure("user must choose a password");
             if (reason == Reason::PasswordNotAllowed)
                 return wsapi::failure("a password may not be set at this time");
-            return refused(w, staged.failure());
+            return refused(w, c, staged.failure());
         }
         w.events.flow("stage_email.success");
         c.session.pending_addition = staged->token;
-        mailStaged(w, c, mail::Kind::Confirm, address.spelling(), *staged);
-        return wsapi::success();
+        return mailStaged(w, c, mail::Kind::Confirm, address.spelling(), *staged);
     };
     return unlessOffline(w, call, *address, [&w, stage, pass](Call& c) -> Step {
         if (!pass) return stage(c, std::nullopt);
@@ -131,12 +131,11 @@ Step stageReverify(const Writes& w, Call& call) {
         if (reason == Reason::NotOwner || reason == Reason::NotFound)
             return wsapi::failure("you don't control that email address");
         if (reason == Reason::AlreadyVerified) return wsapi::failure("email is already verified");
-        return refused(w, staged.failure());
+        return refused(w, call, staged.failure());
     }
     w.events.flow("stage_reverify.success");
     call.session.pending_reverification = staged->token;
-    mailStaged(w, call, mail::Kind::Confirm, address->spelling(), *staged);
-    return wsapi::success();
+    return mailStaged(w, call, mail::Kind::Confirm, address->spelling(), *staged);
 }
 
 wsapi::Answer noSuchAddress() {
@@ -155,12 +154,11 @@ Step stageReset(const Writes& w, Call& call) {
         w.writer.stageReset(*address, call.text("site"), w.reset_limits, call.now_ms);
     if (!staged) {
         if (staged.failure().reason == Reason::NotFound) return noSuchAddress();
-        return refused(w, staged.failure());
+        return refused(w, call, staged.failure());
     }
     w.events.flow("stage_reset.success");
     call.session.pending_reset = staged->token;
-    mailStaged(w, call, mail::Kind::Reset, address->spelling(), *staged);
-    return wsapi::success();
+    return mailStaged(w, call, mail::Kind::Reset, address->spelling(), *staged);
 }
 
 Step stageTransition(const Writes& w, Call& call) {
@@ -177,12 +175,11 @@ Step stageTransition(const Writes& w, Call& call) {
                                                                    w.limits, c.now_ms);
                       if (!staged) {
                           if (staged.failure().reason == Reason::NotFound) return noSuchAddress();
-                          return refused(w, staged.failure());
+                          return refused(w, c, staged.failure());
                       }
                       w.events.flow("stage_transition.success");
                       c.session.pending_reset = staged->token;
-                      mailStaged(w, c, mail::Kind::Transition, address.spelling(), *staged);
-                      return wsapi::success();
+                      return mailStaged(w, c, mail::Kind::Transition, address.spelling(), *staged);
                   });
 }
 
@@ -192,9 +189,10 @@ void addStagingCalls(wsapi::Api& api, const Writes& w) {
     const auto on = [&](std::string_view name, Step (*stage)(const Writes&, Call&),
                         bool signs_out) {
         api.on(name, [&w, stage, signs_out](Call& c) -> Step {
-            if (!c.asked("skip-mail")) return stage(w, c);
+            if (!c.asked("skip-mail") && !w.sender.full()) return stage(w, c);
             // Nothing is staged either: a link that was mailed before stays good.
             if (signs_out) w.sessions.signOut(c.session, c.now_ms);
+            if (!c.asked("skip-mail")) return mailsWait(w, c);
             auto a = wsapi::success();
             a.outcome = wsapi::Outcome::MailSkipped;
             return a;

@@ -41,8 +41,18 @@ wsapi::Answer answerTo(const accounts::Failure& failure) {
     }
 }
 
-void mailStaged(const Writes& w, wsapi::Call& call, mail::Kind kind, const std::string& address,
-                const accounts::StagedTokens& tokens) {
+wsapi::Answer mailsWait(const Writes& w, const wsapi::Call& call) {
+    w.events.security(wsapi::Events::Level::Alert, "LOAD_HIGH", "No room for mail", &call.request);
+    auto a = wsapi::busy();
+    // What was staged is throttled as long.
+    a.retry_after = std::to_string(std::max<std::int64_t>(2, w.limits.min_interval_ms / 1'000));
+    a.outcome = Outcome::MailSkipped;
+    return a;
+}
+
+wsapi::Answer mailStaged(const Writes& w, wsapi::Call& call, mail::Kind kind,
+                         const std::string& address, const accounts::StagedTokens& tokens,
+                         wsapi::Answer answer) {
     mail::Message m;
     m.kind = kind;
     m.to = address;
@@ -54,9 +64,12 @@ void mailStaged(const Writes& w, wsapi::Call& call, mail::Kind kind, const std::
     m.site_logo = call.text("siteLogo");
     m.valid_for_ms = std::max<std::int64_t>(1'000, tokens.expires_ms - call.now_ms);
     const auto sent = w.sender.send(m);
-    call.outcomes.note(sent ? Outcome::MailSent : Outcome::MailSkipped);
-    if (!sent)
-        w.warn("mail '" + std::string(mail::nameOf(kind)) + "' was not taken: " + sent.error());
+    if (sent) {
+        call.outcomes.note(Outcome::MailSent);
+        return answer;
+    }
+    w.warn("mail '" + std::string(mail::nameOf(kind)) + "' was not taken: " + sent.error());
+    return mailsWait(w, call);
 }
 
 void signIn(const Writes& w, wsapi::Call& call, std::int64_t user, std::int64_t epoch, bool renew) {

@@ -28,9 +28,14 @@ using SecretPtr = std::shared_ptr<const Secret>;
 [[nodiscard]] wsapi::Answer answerTo(const accounts::Failure& failure);
 [[nodiscard]] wsapi::Answer badAddress();
 
-/// Mails what was staged, in the language of the caller. A mail that cannot be queued is logged.
-void mailStaged(const Writes& writes, wsapi::Call& call, mail::Kind kind,
-                const std::string& address, const accounts::StagedTokens& tokens);
+/// Mails what was staged, in the language of the caller, and answers `answer`. A mail that is not
+/// taken is logged, and the answer is mailsWait(): nobody waits for a mail that will not come.
+[[nodiscard]] wsapi::Answer mailStaged(const Writes& writes, wsapi::Call& call, mail::Kind kind,
+                                       const std::string& address,
+                                       const accounts::StagedTokens& tokens,
+                                       wsapi::Answer answer = wsapi::success());
+/// 503: mail is not to be had for the moment. The same for every address.
+[[nodiscard]] wsapi::Answer mailsWait(const Writes& writes, const wsapi::Call& call);
 
 /// Signs the caller in by the password after something was completed, knows the device from now on.
 void signIn(const Writes& writes, wsapi::Call& call, std::int64_t user, std::int64_t epoch,

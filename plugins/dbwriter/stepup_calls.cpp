@@ -15,6 +15,7 @@ Step stageUnblock(const Writes& w, Call& call) {
     auto skipped = wsapi::success();
     skipped.outcome = wsapi::Outcome::MailSkipped;
     if (call.asked("skip-mail")) return skipped;
+    if (w.sender.full()) return mailsWait(w, call);
     const auto staged = w.writer.stageUnblock(*address, w.reset_limits, call.now_ms);
     if (!staged) {
         if (staged.failure().reason == accounts::Reason::Unavailable) return wsapi::databaseDown();
@@ -22,8 +23,7 @@ Step stageUnblock(const Writes& w, Call& call) {
     }
     if (!*staged) return skipped;
     w.events.flow("stage_unblock.success");
-    mailStaged(w, call, mail::Kind::Unblock, address->spelling(), **staged);
-    return wsapi::success();
+    return mailStaged(w, call, mail::Kind::Unblock, address->spelling(), **staged);
 }
 
 Step completeUnblock(const Writes& w, Call& call) {
@@ -41,7 +41,8 @@ Step reportNotMe(const Writes& w, Call& call) {
     const auto done = w.writer.reportNotMe(call.text("token"), call.now_ms);
     if (!done) return answerTo(done.failure());
     call.outcomes.note(wsapi::Outcome::TokenOk);
-    w.events.security(wsapi::Events::Level::Warn, "NOT_ME", "An operation was disowned");
+    w.events.security(wsapi::Events::Level::Warn, "NOT_ME", "An operation was disowned",
+                      &call.request);
     return wsapi::success();
 }
 

@@ -154,11 +154,11 @@ export async function startStack(options = {}) {
     await stop();
     throw e;
   }
-  /** The newest mail to an address, awaited. */
+  /** The newest mail to an address that has a link to follow (notices have none), awaited. */
   const mail = async (to, after = '') => {
     for (let i = 0; i < 150; i++) {
       const mails = await (await fetch(`${names.mailbox}/api/mails`)).json();
-      const found = mails.find((m) => m.to.includes(to) && m.id > after);
+      const found = mails.find((m) => m.to.includes(to) && m.id > after && m.link);
       if (found) return found;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }

@@ -93,7 +93,8 @@ std::string Service::databaseLine(bool writes) const {
     if (options_.database == Database::Sqlite)
         return "database: {driver: sqlite, file: " + database() + options_.database_more + "}";
     return "database: {driver: mysql, port: " + std::to_string(options_.mysql_port) +
-           ", name: " + databaseName() + ", user: " + (writes ? "root" : "persona_ro") +
+           ", name: " + databaseName() +
+           ", user: " + (writes ? options_.mysql_user : options_.mysql_reader) +
            options_.database_more + "}";
 }
 
@@ -172,8 +173,9 @@ void Service::writeConfiguration() const {
             const bool roles =
                 process == "local" || process == "dbwriter" || process == "browserid";
             const bool dbwriter_only = k == "min_time_between_emails" || k == "mail" ||
-                                       k == "staged_lifetime" || k == "reset_lifetime" ||
-                                       k == "supported_languages" || k == "default_lang";
+                                       k == "smtp" || k == "staged_lifetime" ||
+                                       k == "reset_lifetime" || k == "supported_languages" ||
+                                       k == "default_lang";
             if (everywhere || process == "local" || (roles && !dbwriter_only) ||
                 (process == "dbwriter" && dbwriter_only) || (discovery && process == "verifier") ||
                 (keys && (process == "keysigner" || process == "verifier" ||
@@ -331,6 +333,14 @@ std::string Service::log() const {
     return out;
 }
 
+bool Service::logHas(const std::string& text) const {
+    for (int i = 0; i < 400; ++i) {
+        if (log().find(text) != std::string::npos) return true;
+        std::this_thread::sleep_for(milliseconds(25));
+    }
+    return false;
+}
+
 std::vector<std::string> Service::mails(const std::string& to) const {
     std::error_code none;
     std::vector<std::filesystem::directory_entry> files;
@@ -350,15 +360,20 @@ std::vector<std::string> Service::mails(const std::string& to) const {
     return out;
 }
 
+std::vector<std::string> Service::tokens(const std::string& to) const {
+    std::vector<std::string> out;
+    for (const auto& mail : mails(to)) {
+        const auto link = linkOf(mail);
+        const auto at = link.find("?token=");
+        if (at != std::string::npos) out.push_back(link.substr(at + 7));
+    }
+    return out;
+}
+
 std::string Service::token(const std::string& to, std::size_t count) const {
     for (int i = 0; i < 400; ++i) {
-        const auto all = mails(to);
-        if (all.size() >= count) {
-            const auto link = linkOf(all.back());
-            const auto at = link.find("?token=");
-            if (at == std::string::npos) break;
-            return link.substr(at + 7);
-        }
+        auto all = tokens(to);
+        if (all.size() >= count) return std::move(all.back());
         std::this_thread::sleep_for(milliseconds(25));
     }
     ADD_FAILURE() << "no mail number " << count << " with a token to " << to;

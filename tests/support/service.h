@@ -32,6 +32,7 @@ struct ServiceOptions {
     std::string executors_passwords = "{threads: 2, queue: 64, deadline: 10s}";
     /// Database::Mysql: port of a server on 127.0.0.1 whose root has no password.
     unsigned mysql_port = 0;
+    std::string mysql_user = "root", mysql_reader = "persona_ro";  ///< of all roles; of browserid
 };
 
 struct Response;
@@ -58,6 +59,8 @@ class Service {
     [[nodiscard]] const std::string& dir() const { return dir_; }
     [[nodiscard]] std::string cookieName() const;
     [[nodiscard]] std::string log() const;  ///< of all processes
+    /// Whether a log has that text, or will within 10 s: lines are written behind the answers.
+    [[nodiscard]] bool logHas(const std::string& text) const;
     [[nodiscard]] std::string database() const { return dir_ + "/persona.db"; }
     [[nodiscard]] std::string databaseName() const;
     /// `persona-host` with those words, for the control socket of the process of that role: exit
@@ -76,7 +79,9 @@ class Service {
 
     /// Mails so far to that address, oldest first, whole.
     [[nodiscard]] std::vector<std::string> mails(const std::string& to) const;
-    /// Token of the newest mail to that address, once there are `count`; waits at most 10 s.
+    /// Tokens of the links in those of them that have one; notices have none.
+    [[nodiscard]] std::vector<std::string> tokens(const std::string& to) const;
+    /// The newest of those, once there are `count`; waits at most 10 s.
     [[nodiscard]] std::string token(const std::string& to, std::size_t count = 1) const;
 
   private:

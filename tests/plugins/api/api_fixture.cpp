@@ -2,8 +2,6 @@
 
 #include <map>
 
-#include "tests/libs/accounts/mariadb_server.h"
-
 namespace persona::api {
 
 namespace {
@@ -11,19 +9,12 @@ namespace {
 std::unique_ptr<Service> make(const Param& param, std::vector<std::string> common,
                               const std::string& passwords, const std::string& database_more = "") {
     ServiceOptions o;
-    o.database_more = database_more;
     std::tie(o.shape, o.database) = param;
+    o.database_more = database_more;
     o.common = std::move(common);
     if (!passwords.empty()) o.executors_passwords = passwords;
-    if (o.database == Database::Mysql) o.mysql_port = accounts::MariaDbServer::shared().port();
-    auto s = std::make_unique<Service>(std::move(o));
-    if (std::get<1>(param) == Database::Mysql)
-        (void)accounts::MariaDbServer::shared().sql(
-            "CREATE DATABASE " + s->databaseName() +
-            "; CREATE USER IF NOT EXISTS 'persona_ro'@'%'; GRANT SELECT ON " + s->databaseName() +
-            ".* TO 'persona_ro'@'%';");
-    s->start();
-    return s;
+    const bool mysql = o.database == Database::Mysql;
+    return startService(std::move(o), mysql ? &accounts::MariaDbServer::shared() : nullptr);
 }
 
 std::map<Param, std::unique_ptr<Service>>& all() {
@@ -37,6 +28,25 @@ class Cleanup final : public ::testing::Environment {
 const auto* const kCleanup = ::testing::AddGlobalTestEnvironment(new Cleanup);
 
 }  // namespace
+
+std::unique_ptr<Service> startService(ServiceOptions options,
+                                      const accounts::MariaDbServer* server) {
+    if (server != nullptr) options.mysql_port = server->port();
+    const auto users = std::pair(options.mysql_user, options.mysql_reader);
+    auto s = std::make_unique<Service>(std::move(options));
+    if (server != nullptr) {
+        const auto name = s->databaseName();
+        std::string sql = "CREATE DATABASE " + name + ";";
+        for (const auto& [user, right] :
+             {std::pair(users.first, "ALL"), std::pair(users.second, "SELECT")})
+            if (user != "root")
+                sql += "CREATE USER IF NOT EXISTS '" + user + "'@'%'; GRANT " + right + " ON " +
+                       name + ".* TO '" + user + "'@'%';";
+        (void)server->sql(sql);
+    }
+    s->start();
+    return s;
+}
 
 Service& Api::service() {
     if (own_) return *own_;
@@ -63,7 +73,7 @@ Response Api::stage(Browser& b, const std::string& email, const std::string& pas
 }
 
 void Api::signUp(Browser& b, const std::string& email, const std::string& pass) {
-    const auto before = service().mails(email).size();
+    const auto before = service().tokens(email).size();
     EXPECT_EQ(stage(b, email, pass).text(), kOk);
     EXPECT_EQ(tokenCall(b, "complete_user_creation", token(email, before + 1)).text(), kOk);
 }

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "libs/protocol/key.h"
+#include "tests/libs/accounts/mariadb_server.h"
 #include "tests/plugins/api/provider_server.h"
 #include "tests/support/service.h"
 
@@ -56,6 +57,10 @@ class Api : public ::testing::TestWithParam<Param> {
 
     std::unique_ptr<Service> own_;
 };
+
+/// A service that runs, with its database and the account that only reads on `server`.
+std::unique_ptr<Service> startService(ServiceOptions options,
+                                      const accounts::MariaDbServer* server);
 
 /// "the reason" of {"success":false,"reason":...}; else the whole.
 std::string reasonOf(const Response& r);

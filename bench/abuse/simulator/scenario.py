@@ -8,7 +8,7 @@ DEFAULTS = {
     "before": 75, "attack": 60, "after": 20,
     "tier": "A1",
     "legit": {
-        "users": 30000, "home": 0.4, "office": 0.3, "cgnat_users": [500, 1500], "sites": 2000, "zipf": 1.0,
+        "users": 30000, "population": 200000, "home": 0.4, "office": 0.3, "cgnat_users": [500, 1500], "sites": 2000, "zipf": 1.0,
         "activities_a_day": 40, "flow": 1.0, "curve": "flat", "peak": 10, "from_minute": 0, "minutes_a_second": 1.0,
         "known_device": 0.8, "returning": 0.8, "wrong_password": 0.1, "patient": 0.7,
         "signin": 8 / 40, "include_only": 31 / 40, "reauth": 1 / 280, "signup": 1 / 224, "reset": 1 / 1120,

@@ -108,8 +108,12 @@ class Compiler:
                 out += self.addresses.net(min(attack["cluster"], 254, count - len(out)))
             out = [(a, people.BOT) for a in out]
         else:
+            # The people of a run are a sample of the population; a bot that sits among people sits among these as
+            # often as its share of them says, and else at an address of people who are not in the sample.
+            legit = self.scenario["legit"]
+            among = attack["shared"] * min(1.0, legit["users"] / legit["population"])
             for _ in range(count):
-                if self.people.users and rng.random() < attack["shared"]:
+                if self.people.users and rng.random() < among:
                     out.append((rng.choice(self.people.users)[0], people.BOT_AT_HOME))
                 else:
                     out.append((self.addresses.one(), people.BOT))

@@ -48,11 +48,15 @@ class Trace(unittest.TestCase):
         self.assertTrue(all(2e6 <= e[0] < 7e6 for e in flood))
 
     def test_tiers_and_shared_addresses(self):
-        s = scenario.complete("t", dict(SMALL, attacks=[{"kind": "guess", "sources": 300, "rate": 1, "shared": 0.1}]))
-        bots = [e for e in events(trace.compile_trace(s, 1, "A2")) if e[7] == trace.ATTACK]
-        self.assertEqual({e[9] for e in bots}, {2})
-        among = {e[1] for e in bots if e[8] == people.BOT_AT_HOME}
+        def bots(population):
+            given = dict(SMALL, legit=dict(SMALL["legit"], population=population), attacks=[{"kind": "guess", "sources": 300, "rate": 1, "shared": 0.1}])
+            return [e for e in events(trace.compile_trace(scenario.complete("t", given), 1, "A2")) if e[7] == trace.ATTACK]
+
+        self.assertEqual({e[9] for e in bots(500)}, {2})
+        among = {e[1] for e in bots(500) if e[8] == people.BOT_AT_HOME}
         self.assertTrue(10 <= len(among) <= 55, len(among))
+        # One in ten of the bots sits among people; these are a tenth of the people there are.
+        self.assertLess(len({e[1] for e in bots(5000) if e[8] == people.BOT_AT_HOME}), len(among))
 
     def test_a_flash_crowd_rises_to_its_peak(self):
         rate = trace.curve(dict(scenario.DEFAULTS["legit"], curve="flash", peak=10, minutes_a_second=1.0))

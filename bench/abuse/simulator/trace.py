@@ -8,7 +8,7 @@ RECORD = struct.Struct("<QIIIIIHBBBBHI")
 KNOWN_DEVICE, RETURNING, SIGNED_IN, RIGHT_PASSWORD, PATIENT, FIRST_WRONG = 1, 2, 4, 8, 16, 32
 LEGIT, ATTACK = 0, 1
 STRANGERS = 0x40000000
-FIRST_BOT, FIRST_SITE, VICTIM_ACTOR = 0x40000000, 0x30000000, 0x2F000000
+FIRST_BOT, FIRST_SITE, VICTIM_ACTOR, OTHER_BROWSERS = 0x40000000, 0x30000000, 0x2F000000, 0x10000000
 
 # world.h: Route, in order.
 ROUTES = ["root", "include_js", "sign_in", "static", "session_context", "address_info", "have_email", "authenticate_user",
@@ -86,7 +86,9 @@ class Compiler:
             elif kind == "signup":
                 account = STRANGERS + 0x10000000 + newcomers
                 newcomers += 1
-            self.add(t, user, address, account, site, seed, kind, LEGIT, place, flags)
+            # Whoever brings no cookies sits at another browser than the one that has them.
+            browser = user if flags & (KNOWN_DEVICE | RETURNING | SIGNED_IN) else user + OTHER_BROWSERS
+            self.add(t, browser, address, account, site, seed, kind, LEGIT, place, flags)
             if kind in ("signin", "reauth", "signup"):
                 later = t + 5 + 4 * chances[4]
                 self.add(later, FIRST_SITE + site, self.people.sites[site], user, site, seed ^ 0x5A5A, "rp_verify", LEGIT, people.SITE, PATIENT)

@@ -114,17 +114,21 @@ void Generator::sweep() {
 
 void Generator::prime(std::function<void()> ready) {
     struct Wanted {
-        std::vector<const Record*> list;
+        std::vector<std::pair<const Record*, std::uint8_t>> list;  // and what all its records hold
         std::size_t at = 0;
         std::function<void()> ready;
     };
     auto wanted = std::make_shared<Wanted>();
     wanted->ready = std::move(ready);
-    std::unordered_map<std::uint32_t, bool> seen;
-    for (const auto& r : trace_)
-        if ((r.flags & (kKnownDevice | kReturning | kSignedIn)) &&
-            !std::exchange(seen[r.actor], true))
-            wanted->list.push_back(&r);
+    std::unordered_map<std::uint32_t, std::size_t> seen;  // to the place in the list
+    for (const auto& r : trace_) {
+        if (!(r.flags & (kKnownDevice | kReturning | kSignedIn))) continue;
+        const auto [at, is_new] = seen.try_emplace(r.actor, wanted->list.size());
+        if (is_new)
+            wanted->list.push_back({&r, r.flags});
+        else
+            wanted->list[at->second].second |= r.flags;
+    }
     primer_ = std::make_unique<Client>(loop_, 0, settings_.control, [](Client&) {});
     // One question after the other: thousands take less than a second, and order is kept.
     auto ask = std::make_shared<std::function<void()>>();
@@ -133,11 +137,11 @@ void Generator::prime(std::function<void()> ready) {
             primer_->giveUp();
             return wanted->ready();
         }
-        const auto& r = *wanted->list[wanted->at];
-        std::string target = "/cookies?account=" + std::to_string(r.account);
-        if (r.flags & (kReturning | kSignedIn)) target += "&session=1";
-        if (r.flags & kSignedIn) target += "&signed=1";
-        if (r.flags & kKnownDevice) target += "&device=1";
+        const auto [record, flags] = wanted->list[wanted->at];
+        std::string target = "/cookies?account=" + std::to_string(record->account);
+        if (flags & (kReturning | kSignedIn)) target += "&session=1";
+        if (flags & kSignedIn) target += "&signed=1";
+        if (flags & kKnownDevice) target += "&device=1";
         primer_->ask(
             "GET " + target + " HTTP/1.1\r\nHost: c\r\n\r\n",
             [this, wanted, next = weak.lock()](Client&, Client::End, const Message* answer) {
@@ -145,7 +149,7 @@ void Generator::prime(std::function<void()> ready) {
                     // Without its cookies the trace would be another one.
                     throw std::runtime_error("the stub does not answer on its control port");
                 }
-                actors_[wanted->list[wanted->at]->actor].jar.take(*answer);
+                actors_[wanted->list[wanted->at].first->actor].jar.take(*answer);
                 ++wanted->at;
                 loop_.at(loop_.now(), [next] { (*next)(); });
             });

@@ -219,8 +219,8 @@ void Generator::finish(const Shared& task, Verdict end) {
     --actor.tasks;
     if (isLegitimate(r) && actor.tasks == 0)
         while (!actor.idle.empty()) drop(*actor.idle.back());
-    if (actor.tasks == 0 && actor.open == 0 && (actor.jar.empty() || isLegitimate(r)))
-        actors_.erase(r.actor);
+    // What has cookies comes back with them.
+    if (actor.tasks == 0 && actor.open == 0 && actor.jar.empty()) actors_.erase(r.actor);
 }
 
 void Generator::log(const Task& task, Route route, Verdict verdict, const Step& step, Micros from,

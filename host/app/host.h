@@ -61,7 +61,8 @@ class Host {
     std::unique_ptr<Impl> impl_;
 };
 
-/// Tells systemd (or whoever set NOTIFY_SOCKET): "READY=1", "STOPPING=1", ...
+/// Tells systemd (or whoever set NOTIFY_SOCKET): "READY=1", "STOPPING=1", ... The first call opens
+/// the socket, which a process that is locked down cannot do. [control]
 void notifySupervisor(const std::string& state);
 /// Prints the plugin at fault and the loaded modules when the process crashes.
 void installCrashHandler();

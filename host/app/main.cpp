@@ -178,6 +178,7 @@ class Application final : public Poco::Util::ServerApplication {
     int serve(Host& host) {
         PidFile pid_file(host.settings().pid_file);
         std::string error = pid_file.write();
+        notifySupervisor("STATUS=starting");
         if (error.empty()) error = host.start(std::move(sockets_));
         if (!error.empty()) {
             std::cerr << "persona-host: " << error << "\n";
@@ -185,7 +186,7 @@ class Application final : public Poco::Util::ServerApplication {
         }
         host.log(2, "ready: process " + host.settings().process + ", " +
                         std::to_string(host.settings().engine.listeners.size()) + " listeners");
-        notifySupervisor("READY=1");
+        notifySupervisor("STATUS=serving\nREADY=1");
         announceReady();
         const auto signals = handledSignals();
         for (;;) {

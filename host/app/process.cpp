@@ -18,21 +18,33 @@
 /// What a process owes its supervisor and its operator.
 namespace persona::host::app {
 
-void notifySupervisor(const std::string& state) {
+namespace {
+
+/// Connected to NOTIFY_SOCKET; -1: there is none.
+int openNotifySocket() {
     const char* path = std::getenv("NOTIFY_SOCKET");
-    if (path == nullptr || (path[0] != '/' && path[0] != '@')) return;
+    if (path == nullptr || (path[0] != '/' && path[0] != '@')) return -1;
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     const std::size_t size = std::strlen(path);
-    if (size >= sizeof address.sun_path) return;
+    if (size >= sizeof address.sun_path) return -1;
     std::memcpy(address.sun_path, path, size);
     if (path[0] == '@') address.sun_path[0] = '\0';
     const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return;
-    ::sendto(fd, state.data(), state.size(), MSG_NOSIGNAL,
-             reinterpret_cast<const sockaddr*>(&address),
-             static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size));
-    ::close(fd);
+    if (fd >= 0 && ::connect(fd, reinterpret_cast<const sockaddr*>(&address),
+                             static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size)) != 0) {
+        ::close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+}  // namespace
+
+void notifySupervisor(const std::string& state) {
+    // Kept open: a process that is locked down can open no other.
+    static const int fd = openNotifySocket();
+    if (fd >= 0) ::send(fd, state.data(), state.size(), MSG_NOSIGNAL);
 }
 
 std::string becomeOwnerOf(const std::string& directory) {

@@ -1,8 +1,12 @@
 #include <persona/sdk/service.hpp>
 
+#include <fcntl.h>
 #include <openssl/crypto.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
+#include <cstring>
 #include <optional>
 
 #include "libs/domainkey/files.h"
@@ -87,6 +91,12 @@ class Keysigner final : public sdk::Service {
         post.blocking = true;
         route("POST", "/wsapi/cert_key", "cert_key", post,
               [this](const sdk::Stream& s) { handle(s); });
+        command({"keys list", "", "the domain's keys that count, as the support document has them",
+                 0, 0, false, [this](const sdk::CommandCall& call) {
+                     call.say(ring_->published()->toText() + "\n");
+                 }});
+        command({"keys rotate", "", "asks for a new key: it is published at once, and signs later",
+                 0, 0, true, [this](const sdk::CommandCall& call) { askForRotation(call); }});
         route("GET", "/__keys__", "keys", {}, [this](const sdk::Stream& s) {
             s.respond(200, {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},
                       ring_->published()->toText());
@@ -134,6 +144,19 @@ class Keysigner final : public sdk::Service {
         OPENSSL_cleanse(pin.data(), pin.size());
         if (!store) throw std::runtime_error(store.error());
         return std::move(*store);
+    }
+
+    void askForRotation(const sdk::CommandCall& call) const {
+        const auto file = config.str("domain_key.file") + ".rotate";
+        const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        if (fd < 0)
+            throw sdk::Refusal(file + " cannot be made: " + std::strerror(errno) +
+                               "; keysigner's user must be able to write its folder");
+        ::close(fd);
+        const auto lead = config.num("domain_key.rotation_lead") / 1'000;
+        call.say(call.json() ? "{\"asked\":true,\"lead_s\":" + std::to_string(lead) + "}\n"
+                             : "asked for; the new key signs " + std::to_string(lead) +
+                                   " s after it was published. The log says each step.\n");
     }
 
     /// [control] Making a key takes long, so the step itself is done on the executor.

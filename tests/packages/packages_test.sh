@@ -29,10 +29,15 @@ fail() {
 }
 
 step "packages, of two versions"
-scripts/package 0.1.0 >/dev/null
-cp -r "$build/packages" "$work/old"
-scripts/package 0.1.1 >/dev/null
-cp -r "$build/packages" "$work/new"
+if [[ -n ${PERSONA_PACKAGES:-} ]]; then
+    # Made before: two folders, old and new.
+    cp -r "$PERSONA_PACKAGES/old" "$PERSONA_PACKAGES/new" "$work/"
+else
+    for version in new:0.1.1 old:0.1.0; do
+        scripts/package "${version#*:}" >/dev/null
+        cp -r "$build/packages" "$work/${version%:*}"
+    done
+fi
 # All that they need from Debian goes into the kept tree, so that a run needs no network.
 depends=$(for deb in "$work"/old/*.deb; do dpkg-deb -f "$deb" Depends | tr ',' '\n'; done |
     sed 's/|.*//; s/(.*//; s/ //g' | grep -v '^persona-' | sort -u)
@@ -56,6 +61,7 @@ wait_for() { # what, command...
 }
 healthy() { wait_for "$1: no heartbeat of the whole service" curl -sf "http://127.0.0.1:10002/__heartbeat__?deep"; }
 healthy "after the installation"
+for role in "${roles[@]}"; do wait_for "persona-$role is not active" systemctl is-active -q "persona-$role"; done
 
 step "every example configuration passes check-config, every unit systemd-analyze"
 for role in "${roles[@]}"; do
@@ -92,6 +98,7 @@ may() { # secret, users
             as "persona-$user" test -r "/etc/persona/secrets/$secret" && fail "persona-$user can read $secret"
         fi
     done
+    return 0
 }
 may roles browserid dbwriter keysigner
 may class browserid dbwriter router

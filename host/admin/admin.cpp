@@ -2,6 +2,7 @@
 
 #include <Poco/JSON/Array.h>
 #include <Poco/JSON/Object.h>
+#include <Poco/URI.h>
 
 #include <sstream>
 
@@ -148,6 +149,7 @@ void Admin::change(const net::ExchangePtr& exchange, const std::string& path,
         port_.runtime.log.write(4, "admin", "log level is " + level + " now");
         return answer(exchange, 200, "", "{\"level\":\"" + level + "\"}\n");
     }
+    if (path == "/filter") return tellFilter(exchange, query);
     answer(exchange, 404, "", errorText("nothing here"));
 }
 
@@ -158,6 +160,22 @@ void Admin::command(const net::ExchangePtr& exchange) {
                   [this, exchange](unsigned status, std::string body) {
                       answer(exchange, status, "", std::move(body));
                   });
+}
+
+/// Words to a filter's plugin. What they mean, and whether they can be done, it says itself.
+void Admin::tellFilter(const net::ExchangePtr& exchange, const std::string& query) const {
+    std::string to, words;
+    for (const auto& [name, value] : Poco::URI("?" + query).getQueryParameters())
+        (name == "to" ? to : words) = value;
+    if (to.empty() || words.empty() || words.size() > 1'024)
+        return answer(exchange, 400, "", errorText("expected ?to=FILTER&words=WORDS"));
+    port_.on_control([this, exchange, to, words] {
+        std::string why;
+        auto json = port_.generations.command(to, words, why);
+        if (json.empty()) return answer(exchange, 404, "", errorText(why));
+        const bool refused = json.starts_with("{\"error\"");
+        answer(exchange, refused ? 409 : 200, "", json + "\n");
+    });
 }
 
 std::string Admin::generations() const {

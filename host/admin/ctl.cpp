@@ -1,7 +1,9 @@
 #include "host/admin/ctl.h"
 
+#include <Poco/JSON/Array.h>
 #include <Poco/JSON/Object.h>
 #include <Poco/JSON/Parser.h>
+#include <Poco/URI.h>
 
 #include <iomanip>
 #include <iostream>
@@ -19,11 +21,15 @@ const char* const kCtlUsage =
     "  replace                  a new process takes the sockets over, the old one drains\n"
     "  modules                  every plugin image that is mapped\n"
     "  counters                 counter tables and metrics\n"
+    "  aa WORDS                 to the anti-abuse filter: list, show RULE, mode RULE MODE,\n"
+    "                           explain ID, block ADDRESS [SECONDS], unblock ADDRESS, RULE "
+    "WORDS\n"
     "  loglevel [LEVEL]         show or set: trace, debug, info, warn, error\n"
     "  help                     what the roles of the process offer beside these\n"
     "  WORDS...                 one of those, as in: persona-host ctl accounts find ADDRESS\n"
     "The socket is admin.socket of the configuration; without --socket or --config it is "
-    "PERSONA_CONTROL_SOCKET,\nor a *.sock in var/run: the only one, or the one whose process has "
+    "PERSONA_CONTROL_SOCKET,\nor a *.sock in var/run: the only one, or the one whose process "
+    "has "
     "the "
     "command.\n"
     "Without the word ctl, WORDS go to the roles alone.\n"
@@ -80,6 +86,28 @@ void showCounters(const Object::Ptr& o) {
                   << "\n";
 }
 
+void showRules(const Poco::JSON::Array::Ptr& rules) {
+    std::cout << std::left << std::setw(14) << "rule" << std::setw(14) << "mode" << std::setw(10)
+              << "version" << std::setw(18) << "image" << std::setw(12) << "calls" << std::setw(8)
+              << "faults" << std::setw(12) << "over budget"
+              << "breaker\n";
+    for (const auto& item : *rules) {
+        const auto r = item.extract<Object::Ptr>();
+        std::cout << std::setw(14) << str(r, "rule") << std::setw(14) << str(r, "mode")
+                  << std::setw(10) << str(r, "version") << std::setw(18) << str(r, "image")
+                  << std::setw(12) << str(r, "calls") << std::setw(8) << str(r, "faults")
+                  << std::setw(12) << str(r, "over_budget") << str(r, "breaker") << "\n";
+    }
+}
+
+/// Of the words after "aa".
+std::string targetOf(const std::vector<std::string>& words) {
+    std::string text, encoded;
+    for (std::size_t i = 1; i < words.size(); ++i) text += (i == 1 ? "" : " ") + words[i];
+    Poco::URI::encode(text, "&=+#%?/", encoded);
+    return "/filter?to=antiabuse&words=" + encoded;
+}
+
 void showOutcome(const Object::Ptr& o) {
     if (!o->getValue<bool>("ok")) {
         std::cerr << "refused at step '" << str(o, "step") << "': " << str(o, "error")
@@ -109,13 +137,13 @@ struct Asked {
 
 bool isBuiltIn(const std::string& command) {
     for (const auto* name :
-         {"generations", "reload", "revert", "replace", "modules", "counters", "loglevel"})
+         {"generations", "reload", "revert", "replace", "modules", "counters", "loglevel", "aa"})
         if (command == name) return true;
     return false;
 }
 
-/// kDone, or the exit code after a complaint. After the first word of a role's command options are
-/// for that.
+/// kDone, or the exit code after a complaint. After the first word of a role's command options
+/// are for that.
 int parse(const std::vector<std::string>& arguments, Asked& out) {
     bool role = false;
     for (std::size_t i = 0; i < arguments.size(); ++i) {
@@ -139,8 +167,34 @@ int parse(const std::vector<std::string>& arguments, Asked& out) {
     return kDone;
 }
 
+/// Words to the anti-abuse filter.
+int abuseCommand(const Asked& q, const std::string& socket) {
+    if (q.words.size() < 2 || q.dry_run) {
+        std::cerr << kCtlUsage;
+        return kUsage;
+    }
+    const auto result = askSocket(socket, "POST", targetOf(q.words));
+    if (result.status == 0)
+        return complain(kNotReached,
+                        socket + ": " + result.detail +
+                            "; does the process run, and may this user use the socket?");
+    try {
+        const auto parsed = Poco::JSON::Parser().parse(result.body);
+        if (!q.json && result.status != 200)
+            return complain(kRefused, str(parsed.extract<Object::Ptr>(), "error"));
+        if (!q.json && q.words[1] == "list")
+            showRules(parsed.extract<Poco::JSON::Array::Ptr>());
+        else
+            std::cout << result.body;
+    } catch (const Poco::Exception& e) {
+        return complain(kNotReached, socket + " gave an answer that is none: " + e.displayText());
+    }
+    return result.status == 200 ? kDone : kRefused;
+}
+
 int builtIn(const Asked& q, const std::string& socket) {
     const auto& command = q.words.front();
+    if (command == "aa") return abuseCommand(q, socket);
     const bool level = command == "loglevel" && q.words.size() == 2;
     if (q.words.size() > (level ? 2U : 1U) || (q.dry_run && command != "reload")) {
         std::cerr << kCtlUsage;

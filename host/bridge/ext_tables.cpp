@@ -146,6 +146,9 @@ const psn_rates_api& ratesApi() {
            std::uint32_t cost, std::int64_t now) {
             return t->spend(key, rule, *limit, cost, now, in_shadow ? Mode::Peek : Mode::Refund,
                             nullptr);
+        },
+        [](const psn_rate_table* t, std::uint64_t key, std::uint32_t rule) {
+            t->prefetch(key, rule);
         }};
     return kApi;
 }

@@ -1,5 +1,6 @@
 #include "host/bridge/member.h"
 
+#include <persona/abi/ext/draft/command.h>
 #include <persona/abi/ext/self_check.h>
 
 #include "host/bridge/ticks.h"
@@ -102,6 +103,23 @@ std::string Member::selfCheck() {
         return settings.what + ": self-check: an exception left the plugin";
     }
     return settings.what + ": self-check: " + text.str();
+}
+
+psn_rc Member::command(std::string_view words, std::string& json) {
+    if (instance == nullptr || life_.get_extension == nullptr) return PSN_NOT_FOUND;
+    const InPlugin mark(tag);
+    try {
+        const auto* table = static_cast<const psn_command_plugin*>(
+            life_.get_extension(instance, {PSN_COMMAND_ID, sizeof PSN_COMMAND_ID - 1}));
+        if (table == nullptr || table->struct_size < sizeof *table || table->command == nullptr)
+            return PSN_NOT_FOUND;
+        return table->command(
+            instance, toAbi(words),
+            [](void* user, psn_str said) { *static_cast<std::string*>(user) = toString(said); },
+            &json);
+    } catch (...) {
+        return PSN_FAIL;
+    }
 }
 
 void Member::retire() {

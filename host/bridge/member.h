@@ -54,6 +54,8 @@ class Member {
     std::string activate();
     /// psn.self-check/1 of the instance, when it has one. Empty, or what it complains of.
     std::string selfCheck();
+    /// [control] A word of the operator (psn.command): PSN_OK and its JSON, or PSN_NOT_FOUND.
+    psn_rc command(std::string_view words, std::string& json);
     /// Deactivates and destroys, as far as it got.
     void retire();
 

@@ -79,6 +79,20 @@ std::string Manager::begin(config::Document& document, const config::HostConfig&
     return active_->build(context, config);
 }
 
+std::string Manager::command(const std::string& member, std::string_view words,
+                             std::string& why) const {
+    why = "no filter has the id '" + member + "'; `persona-host ctl generations` shows them";
+    if (!active_) return "";
+    for (auto* m : active_->members()) {
+        if (m->settings.id != member) continue;
+        std::string json;
+        const auto rc = m->command(words, json);
+        if (rc == PSN_OK) return json;
+        why = rc == PSN_NOT_FOUND ? "'" + member + "' knows no such word" : "the command failed";
+    }
+    return "";
+}
+
 bool Manager::wantsAccessLog() const {
     return active_ && std::any_of(active_->chains().begin(), active_->chains().end(),
                                   [](const auto& c) { return c.second->access_log; });

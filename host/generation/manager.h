@@ -67,6 +67,10 @@ class Manager {
     [[nodiscard]] bool wantsAccessLog() const;
     /// [control] When the control thread has ended: nothing new is tried any more.
     void abandonTrial();
+    /// [control] Words of the operator to the active filter of that id: its JSON. Empty and `why`:
+    /// there is none, or it knows no such word.
+    [[nodiscard]] std::string command(const std::string& member, std::string_view words,
+                                      std::string& why) const;
     /// [control] After the loops and executors have ended: everything is put away, here.
     void shutDown();
 

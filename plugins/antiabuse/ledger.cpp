@@ -48,6 +48,11 @@ Ledger::Ledger(const sdk::Host& host, Options options)
       strikes_{kSecond, std::max(options.drop_after, options.box_after) / 2 + 10},
       box_{kSecond, std::max(1U, options.longest_box_ms / kSecond)} {}
 
+void Ledger::prefetch(std::uint64_t prefix) const {
+    prefixes_.prefetch(prefix, kStrikes);
+    prefixes_.prefetch(prefix, kBox);
+}
+
 Ledger::Standing Ledger::of(std::uint64_t prefix, std::int64_t now) const {
     Standing s;
     psn_counter_value v{};
@@ -99,7 +104,7 @@ void Ledger::began(std::uint64_t prefix, std::uint64_t account, std::int64_t now
 
 bool Ledger::isUnderWay(std::uint64_t prefix, std::uint64_t account, std::int64_t now) const {
     const auto key = account == 0 ? prefix : sdk::mixed(prefix, account);
-    return flows_.peek(key, 0, kFlow, 1, now).spent_ms != 0;
+    return flows_.peek(key, 0, kFlow, 0, now).spent_ms != 0;
 }
 
 }  // namespace persona::antiabuse

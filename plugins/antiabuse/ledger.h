@@ -24,6 +24,8 @@ class Ledger {
     struct Standing {
         std::uint32_t credit = 0, strikes = 0, boxed_ms = 0;
     };
+    /// of() will follow.
+    void prefetch(std::uint64_t prefix) const;
     [[nodiscard]] Standing of(std::uint64_t prefix, std::int64_t now_ns) const;
     [[nodiscard]] std::uint32_t dropAfter() const { return options_.drop_after; }
     /// An account signed in from there.

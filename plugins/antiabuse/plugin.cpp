@@ -6,6 +6,7 @@
 #include "libs/wsapi/form.h"
 #include "libs/wsapi/seal.h"
 #include "plugins/antiabuse/answer.h"
+#include "plugins/antiabuse/latency.h"
 #include "plugins/antiabuse/operator.h"
 #include "plugins/antiabuse/options.h"
 #include "plugins/antiabuse/outcome.h"
@@ -58,6 +59,8 @@ class AntiAbuse final : public sdk::Filter {
           panel_(host, options_.modes, options_.default_mode),
           explain_(options_.explain_file, options_.explain_rate, panel_.names()),
           tarpit_(host, options_.tarpit_most),
+          plain_(host, "plain"),
+          with_body_(host, "body"),
           ids_{} {
         const auto octets = host.random(sizeof ids_);
         std::memcpy(ids_.data(), octets.data(), sizeof ids_);
@@ -156,10 +159,11 @@ class AntiAbuse final : public sdk::Filter {
         f.request_key = newId();
         here.findings.clear();
         context.judged = true;
-        own(here);
         context.asked = panel_.ask(f, here.findings, context.cookies);
+        own(here);
         auto d = here.findings.combine(f, options_.weights);
         keep(context, f);
+        if (Latency::isSampled(f.request_key)) (body.empty() ? plain_ : with_body_).endedAfter(now);
         psn_challenge challenge{};
         const bool put = d.kind == PSN_VERDICT_CHALLENGE && panel_.challenge(f, d, challenge);
         if (d.kind == PSN_VERDICT_CHALLENGE && !put) {
@@ -178,7 +182,8 @@ class AntiAbuse final : public sdk::Filter {
         return sdk::Flow::Pause;
     }
 
-    /// The filter's own rules: bodies that nobody can read, and the penalty box.
+    /// The filter's own rules: bodies that nobody can read, and the penalty box. After the others,
+    /// for one of them may vouch for the client.
     void own(Scratch& here) const {
         auto& f = here.out.facts;
         if ((f.flags & PSN_FACT_UNPARSED) != 0) {
@@ -208,9 +213,10 @@ class AntiAbuse final : public sdk::Filter {
         const auto& f = here.out.facts;
         if ((f.flags & PSN_FACT_TRUSTED) != 0) return;
         const auto prefix = f.prefix_key[0];
-        // Whoever verifies at a site's address is judged by what he verifies, and apart: the people
+        // Whoever is known to be somebody may be over a limit; the prefix is not struck for it. And
+        // whoever verifies at a site's address is judged by what he verifies, and apart: the people
         // who browse from there are not he.
-        if (d.kind >= PSN_VERDICT_THROTTLE && d.kind != PSN_VERDICT_SHED &&
+        if (d.kind >= PSN_VERDICT_THROTTLE && d.kind != PSN_VERDICT_SHED && f.priority > 1 &&
             f.route_class != PSN_ROUTE_VERIFY)
             ledger_.strike(prefix, f.credit, now);
         for (const auto& one : here.findings)
@@ -262,6 +268,7 @@ class AntiAbuse final : public sdk::Filter {
     Panel panel_;
     Explain explain_;
     Tarpit tarpit_;
+    const Latency plain_, with_body_;
     sdk::SipSecret ids_;
     std::atomic<std::uint64_t> next_id_{0};
     sdk::Metric tarpitted_, refused_, passed_, stopped_signed_in_;

@@ -133,7 +133,6 @@ void Reader::read(const sdk::FilterStream& stream, std::string_view body, std::i
     f.route = sdk::abi(out.route->label);
     f.route_class = out.route->route_class;
     f.traits = out.route->traits;
-    const Fields fields(r);
     if (const auto address = addresses::parseAddress(sdk::view(r.client_address))) {
         keys_.ofPrefixes(*address, f.prefix_key);
         if (!trusted_.isEmpty() && trusted_.contains(*address)) f.flags |= PSN_FACT_TRUSTED;
@@ -141,6 +140,8 @@ void Reader::read(const sdk::FilterStream& stream, std::string_view body, std::i
         // A local socket: whoever may open it is one client.
         f.prefix_key[0] = keys_.of(Keys::Kind::Prefix, sdk::view(r.client_address));
     }
+    ledger_.prefetch(f.prefix_key[0]);
+    const Fields fields(r);
     f.path_key = keys_.of(Keys::Kind::Path, sdk::view(r.path));
     if (r.query.n != 0) f.query_key = keys_.of(Keys::Kind::Query, sdk::view(r.query));
     if (fields.agent.size() + fields.language.size() + fields.accept.size() != 0)

@@ -67,9 +67,15 @@ psn_rc refund(psn_rate_table* t, std::uint64_t key, std::uint32_t rule, const ps
 }  // namespace
 
 const psn_rates_api* ratesApi() {
-    static const psn_rates_api kApi{
-        sizeof(psn_rates_api), 0,      open,  spendIn<Mode::Take>, spendIn<Mode::Peek>,
-        spendIn<Mode::Charge>, forget, refund};
+    static const psn_rates_api kApi{sizeof(psn_rates_api),
+                                    0,
+                                    open,
+                                    spendIn<Mode::Take>,
+                                    spendIn<Mode::Peek>,
+                                    spendIn<Mode::Charge>,
+                                    forget,
+                                    refund,
+                                    [](const psn_rate_table*, std::uint64_t, std::uint32_t) {}};
     return &kApi;
 }
 

@@ -29,7 +29,12 @@ class Echo final : public persona::sdk::Service {
         RouteOptions prefix;
         prefix.match = PSN_MATCH_PREFIX;
         route("", "/", "any", prefix, [](const persona::sdk::Stream& s) {
-            s.respond(200, {{"Content-Type", "text/plain"}, {"X-Request", requestId(s)}}, "echo");
+            persona::sdk::Headers fields{{"Content-Type", "text/plain"},
+                                         {"X-Request", requestId(s)}};
+            // As a role tells the filters what became of a call.
+            if (const auto outcome = s.header("X-Outcome"); !outcome.empty())
+                fields.emplace_back("BID-AA-Outcome", outcome);
+            s.respond(200, fields, "echo");
         });
         addCommands();
     }

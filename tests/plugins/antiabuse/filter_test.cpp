@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "host/admin/ctl.h"
 #include "libs/wsapi/session_class.h"
 #include "tests/host/bridge/host_fixture.h"
 
@@ -203,6 +204,113 @@ TEST(AntiAbuse, TheShippedRateLimitHoldsOverSwaps) {
     ASSERT_TRUE(t.reload().ok);
     for (int i = 0; i < 2; ++i) EXPECT_EQ(ask(), 200);
     EXPECT_EQ(ask(), 429) << "what was spent before the swap is spent";
+}
+
+struct Said {
+    int code = -1;
+    std::string out, err;
+};
+Said ctl(const Abuse& t, std::vector<std::string> words) {
+    words.insert(words.begin(), {"--socket", t.dir + "/ctl.sock", "aa"});
+    ::testing::internal::CaptureStdout();
+    ::testing::internal::CaptureStderr();
+    Said s;
+    s.code = admin::ctlMain(words);
+    s.out = ::testing::internal::GetCapturedStdout();
+    s.err = ::testing::internal::GetCapturedStderr();
+    return s;
+}
+
+TEST(AntiAbuse, TheOperatorSeesAndChangesModes) {
+    Abuse t;
+    t.configure("");
+    ASSERT_EQ(t.start(), "");
+    const auto list = ctl(t, {"list"});
+    EXPECT_EQ(list.code, 0) << list.err;
+    EXPECT_THAT(list.out, HasSubstr("sample        enforce"));
+    EXPECT_THAT(list.out, HasSubstr("penalty       enforce"));
+    EXPECT_EQ(t.ask("X-Judge: deny\r\n").status, 403);
+    EXPECT_EQ(ctl(t, {"mode", "sample", "monitor"}).code, 0);
+    EXPECT_EQ(t.ask("X-Judge: deny\r\n").status, 200) << "at once, without a reload";
+    ASSERT_TRUE(t.reload().ok);
+    EXPECT_EQ(t.ask("X-Judge: deny\r\n").status, 200) << "and it outlives a swap";
+    EXPECT_EQ(ctl(t, {"mode", "sample", "default"}).code, 0);
+    EXPECT_EQ(t.ask("X-Judge: deny\r\n").status, 403);
+    EXPECT_THAT(ctl(t, {"show", "sample"}).out, HasSubstr("\"mode\":\"enforce\""));
+    const auto wrong = ctl(t, {"mode", "sample", "loud"});
+    EXPECT_EQ(wrong.code, 1);
+    EXPECT_THAT(wrong.err, HasSubstr("expected off, monitor"));
+    EXPECT_EQ(ctl(t, {"mode", "nobody", "off"}).code, 1);
+    EXPECT_EQ(ctl(t, {"dance"}).code, 1);
+    EXPECT_EQ(ctl(t, {}).code, 64);
+}
+
+TEST(AntiAbuse, TheOperatorGetsARefusalExplained) {
+    Abuse t;
+    t.configure("");
+    ASSERT_EQ(t.start(), "");
+    const auto id = t.ask("X-Judge: throttle\r\n").field("BID-AA-Id");
+    const auto why = ctl(t, {"explain", id});
+    EXPECT_EQ(why.code, 0) << why.err;
+    EXPECT_THAT(why.out, HasSubstr("\"rule\":\"sample.told-to\""));
+    EXPECT_THAT(why.out, HasSubstr("\"budget\":7,\"observed\":8,\"window_ms\":60000"));
+    EXPECT_THAT(ctl(t, {"explain", "0123456789abcdef"}).err, HasSubstr("not among the last"));
+    EXPECT_THAT(ctl(t, {"explain", "xyz"}).err, HasSubstr("expected 16 hex digits"));
+}
+
+TEST(AntiAbuse, TheOperatorBlocksAndUnblocks) {
+    Abuse t;
+    t.configure("");
+    ASSERT_EQ(t.start(), "");
+    const auto blocked = ctl(t, {"block", "127.0.0.1", "120"});
+    EXPECT_EQ(blocked.code, 0) << blocked.err;
+    const auto no = t.ask();
+    EXPECT_EQ(no.status, 429);
+    EXPECT_GE(std::atoi(no.field("Retry-After").c_str()), 100);
+    EXPECT_EQ(ctl(t, {"unblock", "127.0.0.1"}).code, 0);
+    EXPECT_EQ(t.ask().status, 200);
+    EXPECT_EQ(ctl(t, {"block", "localhost"}).code, 1);
+    EXPECT_EQ(ctl(t, {"block", "192.0.2.1", "soon"}).code, 1);
+}
+
+TEST(AntiAbuse, AccountsThatSignInGiveTheirPrefixCredit) {
+    Abuse t;
+    t.configure("strikes: {box_after: 5}, box: {longest_with_credit: 20s}");
+    ASSERT_EQ(t.start(), "");
+    const std::string form =
+        "Content-Type: application/x-www-form-urlencoded\r\nX-Outcome: auth_ok, wk_miss\r\n";
+    const auto credit = [&] { return ctl(t, {"unblock", "127.0.0.1"}).out; };
+    for (int round = 0; round < 2; ++round)
+        for (int i = 0; i < 7; ++i)
+            t.ask(form, "pass=x&email=u" + std::to_string(i) + "%40b.org",
+                  "/wsapi/authenticate_user");
+    EXPECT_THAT(credit(), HasSubstr("\"credit\":7}")) << "each account once";
+    t.ask("Content-Type: application/x-www-form-urlencoded\r\nX-Outcome: auth_fail\r\n",
+          "pass=x&email=z%40b.org", "/wsapi/authenticate_user");
+    t.ask(form, "pass=x", "/wsapi/authenticate_user");
+    EXPECT_THAT(credit(), HasSubstr("\"credit\":7}"));
+    // Where people sign in, the box is short, and only for what can wait.
+    for (int i = 0; i < 6; ++i) t.ask("X-Judge: deny\r\n");
+    const auto stranger = t.ask();
+    EXPECT_EQ(stranger.status, 429);
+    EXPECT_LE(std::atoi(stranger.field("Retry-After").c_str()), 26);
+    EXPECT_EQ(t.ask("", "", "/verify").status, 429) << "as a boxed prefix nobody vouches for";
+}
+
+TEST(AntiAbuse, WhatAMailBeganGoesOn) {
+    Abuse t;
+    t.configure("strikes: {box_after: 3, drop_after: 100}");
+    ASSERT_EQ(t.start(), "");
+    t.ask("Content-Type: application/x-www-form-urlencoded\r\nX-Outcome: mail_sent\r\n",
+          "email=a%40b.org&pass=x&site=https%3A%2F%2Frp.example", "/wsapi/stage_user");
+    for (int i = 0; i < 5; ++i) t.ask("X-Judge: deny\r\n");
+    EXPECT_EQ(t.ask().status, 429);
+    EXPECT_EQ(t.ask("", "", "/wsapi/user_creation_status?email=A%40b.org").status, 200);
+    EXPECT_EQ(t.ask("", "", "/wsapi/user_creation_status?email=c%40b.org").status, 429);
+    EXPECT_EQ(t.ask("Content-Type: application/json\r\n", "{\"token\":\"x\"}",
+                    "/wsapi/complete_user_creation")
+                  .status,
+              200);
 }
 
 }  // namespace

@@ -60,6 +60,8 @@ class RateLimits final : public sdk::Heuristic {
     sdk::Verdict evaluate(const sdk::Facts& f) override {
         Charges charges;
         collect(f, charges);
+        for (std::size_t i = 0; i < charges.count; ++i)
+            charges.all[i].table->prefetch(charges.all[i].key, charges.all[i].rule);
         std::uint32_t grants = 0;
         for (std::size_t i = 0; i < charges.count; ++i) {
             const auto& c = charges.all[i];

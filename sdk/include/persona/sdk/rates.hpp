@@ -64,6 +64,10 @@ class RateTable {
         const auto limit = rate.raw();
         api_->refund(table_, key, rule, &limit, cost, now_ns);
     }
+    /// Several keys that are prefetched first wait for memory together.
+    void prefetch(std::uint64_t key, std::uint32_t rule) const {
+        api_->prefetch(table_, key, rule);
+    }
     void forget(std::uint64_t key, std::uint32_t rule) const { api_->forget(table_, key, rule); }
 
   private:

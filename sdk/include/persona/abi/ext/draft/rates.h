@@ -59,6 +59,8 @@ typedef struct psn_rates_api {
     /* Gives back what take() or charge() spent; never more than is spent now. */
     psn_rc (*refund)(psn_rate_table*, uint64_t key, uint32_t rule, const psn_rate_limit*,
                      uint32_t cost, int64_t now_ns);
+    /* The key will be asked about soon: several at once wait for memory together. */
+    void (*prefetch)(const psn_rate_table*, uint64_t key, uint32_t rule);
 } psn_rates_api;
 
 #ifdef __cplusplus

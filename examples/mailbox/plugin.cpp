@@ -63,7 +63,7 @@ class Mailbox final : public sdk::Service {
                 .add("to", mail->to)
                 .add("subject", mail->subject)
                 .add("link", mail->link)
-                .add("at", static_cast<std::int64_t>(std::atoll(name.c_str())));
+                .add("at", static_cast<std::int64_t>(std::strtoll(name.c_str(), nullptr, 10)));
             all.push(one);
         }
         s.respond(200, {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}},

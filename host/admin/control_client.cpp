@@ -51,7 +51,7 @@ net::ClientResult askSocket(const std::string& socket, const std::string& method
     upstream.name = "control";
     upstream.addresses = {"unix:" + (socket.starts_with("/") ? socket : [&] {
                               char* cwd = ::realpath(".", nullptr);
-                              const std::string absolute = std::string(cwd) + "/" + socket;
+                              std::string absolute = std::string(cwd) + "/" + socket;
                               ::free(cwd);
                               return absolute;
                           }())};

@@ -48,7 +48,7 @@ void showGenerations(const Object::Ptr& o) {
               << "age" << std::setw(11) << "in flight" << std::setw(12) << "calls"
               << "faults\n";
     for (const auto& item : *o->getArray("generations")) {
-        const auto g = item.extract<Object::Ptr>();
+        const auto& g = item.extract<Object::Ptr>();
         std::cout << std::setw(6) << str(g, "id") << std::setw(10) << str(g, "state")
                   << std::setw(10)
                   << std::to_string(g->getValue<Poco::Int64>("age_ms") / 1'000) + "s"
@@ -65,7 +65,7 @@ void showGenerations(const Object::Ptr& o) {
 
 void showModules(const Object::Ptr& o) {
     for (const auto& item : *o->getArray("modules")) {
-        const auto m = item.extract<Object::Ptr>();
+        const auto& m = item.extract<Object::Ptr>();
         std::cout << std::left << std::setw(20) << str(m, "id") << std::setw(10)
                   << str(m, "version") << std::setw(14) << str(m, "maturity")
                   << str(m, "sha256").substr(0, 16) << "  " << str(m, "file") << "\n";
@@ -75,7 +75,7 @@ void showModules(const Object::Ptr& o) {
 
 void showCounters(const Object::Ptr& o) {
     for (const auto& item : *o->getArray("tables")) {
-        const auto t = item.extract<Object::Ptr>();
+        const auto& t = item.extract<Object::Ptr>();
         std::cout << "table " << std::left << std::setw(40) << str(t, "name") << str(t, "used")
                   << " of " << str(t, "slots") << " slots, " << str(t, "evicted") << " evicted, "
                   << str(t, "bytes") << " octets\n";

@@ -48,7 +48,8 @@ class Host::Impl {
         trouble = counters->load(snapshotFile(), wallMs(), net::monotonicNs());
         if (!trouble.empty()) log->write(3, "tables", trouble);
         timers = std::make_unique<bridge::Timers>();
-        runtime = std::unique_ptr<bridge::Runtime>(
+        // An aggregate that cannot move: std::make_unique has no way to make one.
+        runtime = std::unique_ptr<bridge::Runtime>(  // NOLINT(modernize-make-unique)
             new bridge::Runtime{*log, metrics, nullptr, *counters, *timers, settings.inproc});
         runtime->engine_loops = settings.engine.loops != 0
                                     ? settings.engine.loops

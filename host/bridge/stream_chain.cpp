@@ -4,7 +4,6 @@
 
 /// A stream's way through the filters: heads and bodies, replies, faults.
 
-using persona::host::bridge::BodyMode;
 using persona::host::bridge::InPlugin;
 using persona::host::bridge::Pause;
 using persona::host::bridge::toAbi;

@@ -174,8 +174,8 @@ std::optional<std::string> Document::expand(const YAML::Node& scalar, const std:
     }
 }
 
-MapReader::MapReader(Document& document, YAML::Node node, std::string path)
-    : document_(document), node_(std::move(node)), path_(std::move(path)) {
+MapReader::MapReader(Document& document, const YAML::Node& node, std::string path)
+    : document_(document), node_(node), path_(std::move(path)) {
     if (node_ && !node_.IsNull() && !node_.IsMap()) {
         document_.problem(node_, path_ + ": expected a map, got " + kindOf(node_));
         node_ = YAML::Node(YAML::NodeType::Map);

@@ -75,7 +75,7 @@ class Document {
 /// One map of the file: every key is asked for once; finish() reports the others.
 class MapReader {
   public:
-    MapReader(Document& document, YAML::Node node, std::string path);
+    MapReader(Document& document, const YAML::Node& node, std::string path);
     std::string text(const std::string& key, const std::string& fallback, bool secret = false);
     std::string required(const std::string& key);
     std::string choice(const std::string& key, const std::string& fallback,

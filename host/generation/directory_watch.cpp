@@ -19,10 +19,10 @@ DirectoryWatch::DirectoryWatch(const std::vector<std::string>& directories,
       events_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)),
       stop_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     const auto fail = [this](const std::string& what) {
-        const std::system_error error(errno, std::generic_category(), what);
+        const int error = errno;
         if (events_ >= 0) ::close(events_);
         if (stop_ >= 0) ::close(stop_);
-        throw error;
+        throw std::system_error(error, std::generic_category(), what);
     };
     if (events_ < 0 || stop_ < 0) fail("watching plugin files");
     for (const auto& d : directories)

@@ -57,6 +57,17 @@ function(persona_add_tree dir)
   endforeach()
 endfunction()
 
+# Sets `out` to all targets that were declared below `dir` so far.
+function(persona_targets_below out dir)
+  get_property(_targets DIRECTORY ${dir} PROPERTY BUILDSYSTEM_TARGETS)
+  get_property(_children DIRECTORY ${dir} PROPERTY SUBDIRECTORIES)
+  foreach(_child ${_children})
+    persona_targets_below(_below ${_child})
+    list(APPEND _targets ${_below})
+  endforeach()
+  set(${out} ${_targets} PARENT_SCOPE)
+endfunction()
+
 # persona_add_library(persona_protocol SOURCES a.cpp LIBS OpenSSL::Crypto): a static library of ours.
 # Everything includes by the path from the top: #include "libs/protocol/key.h".
 function(persona_add_library name)

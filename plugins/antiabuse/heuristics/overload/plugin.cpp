@@ -16,13 +16,21 @@ class Overload final : public sdk::Heuristic {
                        "shortest wait in a window from which a queue is too long", 0, 1, 10'000),
                 option("window", PSN_OPT_DURATION, "100ms", "window", 0, 10, 10'000),
                 option("standing", PSN_OPT_DURATION, "250ms",
-                       "a queue that was empty within so long is no standing one", 0, 10, 60'000)};
+                       "a queue that was empty within so long is no standing one", 0, 10, 60'000),
+                // One hash takes 168 ms, one provider's document up to seconds: 20 ms say nothing
+                // there, and a window of 100 ms holds no two samples.
+                option("slow.target", PSN_OPT_DURATION, "500ms",
+                       "the same three of the queues whose work is long itself, hashing and "
+                       "verify",
+                       0, 1, 10'000),
+                option("slow.window", PSN_OPT_DURATION, "1s", "window of these", 0, 10, 10'000),
+                option("slow.standing", PSN_OPT_DURATION, "1s", "of these", 0, 10, 60'000)};
     }
 
     Overload(const psn_host* h, const psn_config* c)
         : Heuristic(h, c),
-          queues_{QueueWatch(settings()), QueueWatch(settings()), QueueWatch(settings()),
-                  QueueWatch(settings()), QueueWatch(settings())} {
+          queues_{QueueWatch(settings("slow.")), QueueWatch(settings("slow.")),
+                  QueueWatch(settings()), QueueWatch(settings()), QueueWatch(settings())} {
         const auto octets = host.random(sizeof secret_);
         std::copy_n(octets.data(), sizeof secret_, reinterpret_cast<char*>(&secret_));
     }
@@ -71,9 +79,9 @@ class Overload final : public sdk::Heuristic {
 
   private:
     static constexpr std::size_t kQueues = 5;
-    [[nodiscard]] QueueWatch::Settings settings() const {
-        return {config.num("target") * 1'000, config.num("window") * 1'000'000,
-                config.num("standing") * 1'000'000};
+    [[nodiscard]] QueueWatch::Settings settings(const std::string& of = "") const {
+        return {config.num(of + "target") * 1'000, config.num(of + "window") * 1'000'000,
+                config.num(of + "standing") * 1'000'000};
     }
     QueueWatch& queueOf(const sdk::Facts& f) {
         if (f.routeClass() == PSN_ROUTE_VERIFY) return queues_[0];

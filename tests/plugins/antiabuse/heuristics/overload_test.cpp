@@ -183,6 +183,36 @@ TEST(Overload, TheSamePrefixIsInOrOut) {
         << "another queue";
 }
 
+/// Sign-ins come one after another where one hash takes 168 ms: each waits for the one before it,
+/// and that is no overload. Waits that pass what people bear are.
+TEST(Overload, HashingIsLongItself) {
+    for (const std::uint32_t wait_ms : {160U, 900U}) {
+        Harness h(kFile);
+        const auto asked = [&] {
+            return h.facts().routeClass(PSN_ROUTE_LOGIN, PSN_TRAIT_HASHES).priority(3);
+        };
+        (void)asked().priority(1).evaluate();  // never empty
+        std::uint32_t refused = 0;
+        for (int i = 0; i < 200; ++i) {
+            h.clock().advance(std::chrono::milliseconds(168));
+            const auto f = asked().from("203.0.113." + std::to_string(i));
+            psn_outcome o{};
+            o.status = 200;
+            o.queue_us = wait_ms * 1'000;
+            if (f.evaluate().kind != PSN_VERDICT_ABSTAIN) {
+                ++refused;
+                o.flags = PSN_ENDED_REFUSED | PSN_ENDED_OWN;
+            }
+            f.observe(o);
+        }
+        if (wait_ms < 500) {
+            EXPECT_EQ(refused, 0U);
+        } else {
+            EXPECT_GT(refused, 20U);
+        }
+    }
+}
+
 TEST(Overload, ARoleThatFailsIsAskedLess) {
     Harness h(kFile);
     const auto ask = [&](unsigned status) {

@@ -173,8 +173,12 @@ class Host::Impl {
                 may_change);
         };
         add("admin", settings.admin_address, false);
-        if (!settings.admin_socket.empty())
-            add("control", "unix:" + absolute(settings.admin_socket), true);
+        if (!settings.admin_socket.empty()) {
+            const auto path = absolute(settings.admin_socket);
+            std::error_code ignored;  // where it matters, bind() says the same with the path
+            std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
+            add("control", "unix:" + path, true);
+        }
     }
     /// The process is replaced by the thread that owns it, which waits for signals. [any]
     void askToReplace(admin::Replaced done) {

@@ -144,8 +144,9 @@ std::shared_ptr<const Image> Store::load(const std::string& file, const psn_host
         return nullptr;
     }
     if (mapped() >= kMaxImages) {
-        refuse(refusal, "load", "fewer than 64 images in this process", "64",
-               "images are never unmapped: restart the process");
+        refuse(refusal, "load",
+               "fewer than " + std::to_string(kMaxImages) + " images in this process",
+               std::to_string(mapped()), "images are never unmapped: restart the process");
         return nullptr;
     }
     if (!probe(*image, refusal)) return nullptr;
@@ -192,27 +193,35 @@ bool Store::stage(const std::string& file, Image& image, Refusal& r) {
     if (!makeDirectories(dir))
         return refuse(r, "stage", "a writable state directory", dir + ": " + sysError(),
                       "make state_dir writable for this user, or choose another");
-    std::string temp = dir + "/.stage-XXXXXX";
-    FdGuard out{::mkostemp(temp.data(), O_CLOEXEC)};
-    if (out.fd < 0)
-        return refuse(r, "stage", "a writable state directory", dir + ": " + sysError(),
-                      "make state_dir writable for this user, or free space on it");
-    if (!hashAndCopy(in.fd, out.fd, image.hash) || ::fchmod(out.fd, 0500) != 0 ||
-        ::fsync(out.fd) != 0) {
-        const auto why = sysError();
-        ::unlink(temp.c_str());
-        return refuse(r, "stage", "room for a copy in " + dir, why,
-                      "free space on the state directory");
-    }
+    if (!hashAndCopy(in.fd, -1, image.hash))
+        return refuse(r, "open", "a readable file", sysError(), "check the disk it is on");
     image.staged = dir + "/" + baseName(file) + "-" + image.hash.substr(0, 16) + ".so";
-    if (::access(image.staged.c_str(), F_OK) == 0) {
-        ::unlink(temp.c_str());
-        FdGuard kept{::open(image.staged.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
+    // Staged by an earlier start: nothing is written, hence nothing waits for the disk.
+    if (FdGuard kept{::open(image.staged.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
+        kept.fd >= 0 || errno != ENOENT) {
         std::string hash;
         if (kept.fd < 0 || !hashAndCopy(kept.fd, -1, hash) || hash != image.hash)
             return refuse(r, "stage", "the staged copy to have the hash in its name",
                           image.staged + " has another", "delete that file");
         return true;
+    }
+    std::string temp = dir + "/.stage-XXXXXX";
+    FdGuard out{::mkostemp(temp.data(), O_CLOEXEC)};
+    if (out.fd < 0)
+        return refuse(r, "stage", "a writable state directory", dir + ": " + sysError(),
+                      "make state_dir writable for this user, or free space on it");
+    std::string copied;
+    if (::lseek(in.fd, 0, SEEK_SET) != 0 || !hashAndCopy(in.fd, out.fd, copied) ||
+        ::fchmod(out.fd, 0500) != 0 || ::fsync(out.fd) != 0) {
+        const auto why = sysError();
+        ::unlink(temp.c_str());
+        return refuse(r, "stage", "room for a copy in " + dir, why,
+                      "free space on the state directory");
+    }
+    if (copied != image.hash) {
+        ::unlink(temp.c_str());
+        return refuse(r, "stage", "a file that stays as it is while it is read", "one that changed",
+                      "replace plugins by rename, then load them again");
     }
     if (::rename(temp.c_str(), image.staged.c_str()) != 0) {
         const auto why = sysError();

@@ -71,6 +71,19 @@ bool writeAll(int fd, const char* data, std::size_t size) {
     return true;
 }
 
+/// Reads until the buffer is full or the file ends; -1 with errno.
+ssize_t readFull(int fd, char* data, std::size_t size) {
+    std::size_t have = 0;
+    while (have < size) {
+        const auto n = ::read(fd, data + have, size - have);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return -1;
+        if (n == 0) break;
+        have += static_cast<std::size_t>(n);
+    }
+    return static_cast<ssize_t>(have);
+}
+
 /// SHA-256 in hex of what is read from `in`, copied to `out` when that is >= 0. False with errno.
 bool hashAndCopy(int in, int out, std::string& hash) {
     std::array<char, 65536> buffer;
@@ -78,9 +91,8 @@ bool hashAndCopy(int in, int out, std::string& hash) {
     ::EVP_DigestInit_ex(ctx, ::EVP_sha256(), nullptr);
     bool ok = true;
     for (;;) {
-        const auto n = ::read(in, buffer.data(), buffer.size());
+        const auto n = readFull(in, buffer.data(), buffer.size());
         if (n == 0) break;
-        if (n < 0 && errno == EINTR) continue;
         if (n < 0 || (out >= 0 && !writeAll(out, buffer.data(), static_cast<std::size_t>(n)))) {
             ok = false;
             break;
@@ -94,6 +106,19 @@ bool hashAndCopy(int in, int out, std::string& hash) {
     hash.clear();
     for (const auto b : digest) hash.append({kHex[b >> 4], kHex[b & 15]});
     return ok;
+}
+
+/// Whether both hold the same octets from the start on.
+bool sameContent(int a, int b) {
+    if (::lseek(a, 0, SEEK_SET) != 0 || ::lseek(b, 0, SEEK_SET) != 0) return false;
+    std::array<char, 65536> left, right;
+    for (;;) {
+        const auto n = readFull(a, left.data(), left.size());
+        if (n < 0 || readFull(b, right.data(), right.size()) != n ||
+            std::memcmp(left.data(), right.data(), static_cast<std::size_t>(n)) != 0)
+            return false;
+        if (n == 0) return true;
+    }
 }
 
 std::string hintForLoad(const std::string& why) {
@@ -199,8 +224,7 @@ bool Store::stage(const std::string& file, Image& image, Refusal& r) {
     // Staged by an earlier start: nothing is written, hence nothing waits for the disk.
     if (FdGuard kept{::open(image.staged.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
         kept.fd >= 0 || errno != ENOENT) {
-        std::string hash;
-        if (kept.fd < 0 || !hashAndCopy(kept.fd, -1, hash) || hash != image.hash)
+        if (kept.fd < 0 || !sameContent(in.fd, kept.fd))
             return refuse(r, "stage", "the staged copy to have the hash in its name",
                           image.staged + " has another", "delete that file");
         return true;

@@ -23,19 +23,24 @@ bool same(const protocol::PublicKey& a, const protocol::PublicKey& b) {
 Result<std::unique_ptr<KeyRing>> KeyRing::open(std::unique_ptr<KeyStore> store, RingOptions options,
                                                std::int64_t now_ms) {
     std::unique_ptr<KeyRing> ring(new KeyRing(std::move(store), std::move(options)));
+    // Reading a key checks its numbers, which takes longer than all else here: once is enough.
     auto current = ring->store_->load(Slot::Current, now_ms);
-    if (!current) return Error{current.error()};
-    if (*current == nullptr) {
+    if (current && *current == nullptr) {
         const auto error = ring->store_->generate(Slot::Current, ring->options_.algorithm);
         if (!error.empty()) return Error{error};
+        current = ring->store_->load(Slot::Current, now_ms);
     }
-    if (auto error = ring->load(now_ms); !error.empty()) return Error{error};
+    if (auto error = ring->take(current, now_ms); !error.empty()) return Error{error};
     return ring;
 }
 
-/// Reads both slots and works out what is to be published, from what was published before.
 std::string KeyRing::load(std::int64_t now_ms) {
-    const auto current = store_->load(Slot::Current, now_ms);
+    return take(store_->load(Slot::Current, now_ms), now_ms);
+}
+
+/// Reads the other slot and works out what is to be published, from what was published before.
+std::string KeyRing::take(const Result<std::shared_ptr<const DomainKey>>& current,
+                          std::int64_t now_ms) {
     if (!current) return current.error();
     if (*current == nullptr) return "the domain key is gone";
     const auto next = store_->load(Slot::Next, now_ms);

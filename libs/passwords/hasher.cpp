@@ -22,6 +22,7 @@ constexpr std::string_view kMarker = "hmac-sha256:";
 constexpr std::size_t kMaxStored = 255;
 constexpr std::size_t kSaltOctets = 16;
 constexpr std::size_t kTagOctets = 32;
+constexpr std::size_t kBcryptTag = 31;  // letters
 constexpr std::uint32_t kMaxArgonKib = 4'194'304;
 
 /// A copy of a secret that is wiped when it goes.
@@ -99,15 +100,31 @@ std::string hashArgon(const std::string& phrase, const Options& options) {
     return code == ARGON2_OK ? std::string(out.data()) : std::string();
 }
 
-std::string hashBcrypt(const std::string& phrase, int cost) {
-    std::array<unsigned char, kSaltOctets> salt{};
-    if (RAND_bytes(salt.data(), salt.size()) != 1) return {};
+/// `$2b$`, the cost and the salt; empty when libcrypt has no such thing.
+std::string bcryptSetting(const std::array<unsigned char, kSaltOctets>& salt, int cost) {
     std::array<char, CRYPT_GENSALT_OUTPUT_SIZE> setting{};
     if (crypt_gensalt_rn("$2b$", static_cast<unsigned long>(cost),
                          reinterpret_cast<const char*>(salt.data()), salt.size(), setting.data(),
                          setting.size()) == nullptr)
         return {};
-    return cryptWith(phrase, setting.data());
+    return setting.data();
+}
+
+std::string hashBcrypt(const std::string& phrase, int cost) {
+    std::array<unsigned char, kSaltOctets> salt{};
+    if (RAND_bytes(salt.data(), salt.size()) != 1) return {};
+    const auto setting = bcryptSetting(salt, cost);
+    return setting.empty() ? std::string() : cryptWith(phrase, setting);
+}
+
+/// Base64 as argon2's texts have it.
+template <std::size_t N>
+std::string unpadded(const std::array<unsigned char, N>& octets) {
+    std::array<unsigned char, (N + 2) / 3 * 4 + 1> text{};
+    const int n = EVP_EncodeBlock(text.data(), octets.data(), static_cast<int>(N));
+    std::string out(reinterpret_cast<const char*>(text.data()), static_cast<std::size_t>(n));
+    while (!out.empty() && out.back() == '=') out.pop_back();
+    return out;
 }
 
 }  // namespace
@@ -123,9 +140,9 @@ Result<Hasher> Hasher::create(Options options) {
     if (options.secret.size() < 32)
         return wrong("the deployment's secret must have at least 32 octets");
     Hasher hasher(std::move(options));
-    auto dummy = hasher.hash("a password that nobody has");
-    if (!dummy) return Error{dummy.error()};
-    hasher.dummy_ = std::move(*dummy);
+    hasher.dummy_ = hasher.hashOfNobody();
+    if (hasher.dummy_.empty())
+        return wrong("this machine's libcrypt makes no such hash, or there is no randomness");
     return hasher;
 }
 
@@ -189,6 +206,23 @@ bool Hasher::verify(std::string_view password, std::string_view stored) const {
         return false;
     tell(argonWork(settings->kib, settings->passes));
     return argon2id_verify(text.c_str(), phrase.text.data(), phrase.text.size()) == ARGON2_OK;
+}
+
+std::string Hasher::hashOfNobody() const {
+    std::array<unsigned char, kSaltOctets> salt{};
+    std::array<unsigned char, kTagOctets> tag{};
+    if (RAND_bytes(salt.data(), salt.size()) != 1 || RAND_bytes(tag.data(), tag.size()) != 1)
+        return {};
+    if (options_.scheme == Scheme::Argon2id)
+        return std::string(kMarker) + "$argon2id$v=19$m=" + std::to_string(options_.argon2_kib) +
+               ",t=" + std::to_string(options_.argon2_passes) + ",p=1$" + unpadded(salt) + "$" +
+               unpadded(tag);
+    auto text = bcryptSetting(salt, options_.bcrypt_cost);
+    if (crypt_checksalt(text.c_str()) != CRYPT_SALT_OK) return {};
+    static constexpr std::string_view kLetters =
+        "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    for (std::size_t i = 0; i < kBcryptTag; ++i) text += kLetters[tag[i] % kLetters.size()];
+    return std::string(kMarker) + text;
 }
 
 void Hasher::verifyDummy(std::string_view password) const {

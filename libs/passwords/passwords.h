@@ -55,6 +55,8 @@ class Hasher {
   private:
     explicit Hasher(Options options) : options_(std::move(options)) {}
     [[nodiscard]] std::string prehash(std::string_view password) const;
+    /// Well-formed, of today's cost, and of no password; empty: it cannot be made here.
+    [[nodiscard]] std::string hashOfNobody() const;
     void tell(std::uint64_t cost) const;
     Options options_;
     std::string dummy_;

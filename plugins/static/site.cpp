@@ -72,8 +72,8 @@ const char* const kHtml = "text/html; charset=utf-8";
 Site::Site(const SiteSettings& settings) : origins_(settings.origins) {
     loadCatalogues(settings);
     const auto assets = loadAssets(settings);
-    const Renderer renderer(readAll(fs::path(settings.web_dir) / "views", ".mustache"), assets,
-                            settings.service_name, origins_.service);
+    Renderer renderer(readAll(fs::path(settings.web_dir) / "views", ".mustache"), assets,
+                      settings.service_name, origins_.service);
     renderPages(settings, renderer);
     loadShared(settings);
     missing_plain_.emplace_back(
@@ -111,7 +111,7 @@ void Site::loadCatalogues(const SiteSettings& settings) {
     default_ = static_cast<std::size_t>(found - tags_.begin());
 }
 
-Site::Languages Site::rendered(const View& view, const Renderer& renderer) const {
+Site::Languages Site::rendered(const View& view, Renderer& renderer) const {
     Languages all;
     const unsigned status = view.policy.error ? 404 : 200;
     for (const auto& texts : catalogues_)
@@ -120,9 +120,13 @@ Site::Languages Site::rendered(const View& view, const Renderer& renderer) const
     return all;
 }
 
-void Site::renderPages(const SiteSettings& settings, const Renderer& renderer) {
-    // Several paths may show the same page.
-    for (const auto& view : views()) pages_.emplace(view.path, rendered(view, renderer));
+void Site::renderPages(const SiteSettings& settings, Renderer& renderer) {
+    std::map<std::string, std::shared_ptr<const Languages>> by_name;
+    for (const auto& view : views()) {
+        auto& page = by_name[view.name];
+        if (!page) page = std::make_shared<const Languages>(rendered(view, renderer));
+        pages_.emplace(view.path, page);
+    }
     for (const auto& view : legalViews()) legal_.emplace(view.path, rendered(view, renderer));
     missing_ = rendered(missingView(), renderer);
     const auto redirect = [&](const std::string& path, unsigned status, const std::string& to,
@@ -177,7 +181,7 @@ std::map<std::string, std::string> Site::loadAssets(const SiteSettings& settings
 
 const Resource* Site::find(std::string_view path, std::string_view language) const {
     if (const auto f = files_.find(path); f != files_.end()) return &f->second;
-    if (const auto p = pages_.find(path); p != pages_.end()) return &pick(p->second, language);
+    if (const auto p = pages_.find(path); p != pages_.end()) return &pick(*p->second, language);
     if (path.starts_with("/")) {  // /<language>/tos
         const auto slash = path.find('/', 1);
         if (slash != std::string_view::npos && slash > 2)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,10 +34,10 @@ class Site {
   private:
     using Languages = std::vector<Resource>;  // by index into tags_
     void loadCatalogues(const SiteSettings& settings);
-    void renderPages(const SiteSettings& settings, const Renderer& renderer);
+    void renderPages(const SiteSettings& settings, Renderer& renderer);
     void loadShared(const SiteSettings& settings);
     std::map<std::string, std::string> loadAssets(const SiteSettings& settings);
-    [[nodiscard]] Languages rendered(const View& view, const Renderer& renderer) const;
+    [[nodiscard]] Languages rendered(const View& view, Renderer& renderer) const;
     [[nodiscard]] const Resource* find(std::string_view path, std::string_view language) const;
     [[nodiscard]] const Resource& missing(const sdk::Stream& s) const;
     [[nodiscard]] const Resource& pick(const Languages& all, std::string_view accept) const {
@@ -47,7 +48,9 @@ class Site {
     std::vector<Catalogue> catalogues_;
     std::vector<std::string> tags_;  // lower case
     std::size_t default_ = 0;
-    std::map<std::string, Languages, std::less<>> pages_, legal_;
+    /// By path; paths that show the same page share it.
+    std::map<std::string, std::shared_ptr<const Languages>, std::less<>> pages_;
+    std::map<std::string, Languages, std::less<>> legal_;
     std::map<std::string, Resource, std::less<>> files_;
     std::map<std::string, Answer, std::less<>> redirects_;
     Languages missing_;

@@ -62,7 +62,7 @@ const std::string& Renderer::source(const std::string& name) const {
     return found->second;
 }
 
-std::string Renderer::render(const View& view, const Catalogue& texts) const {
+kainjow::mustache::data Renderer::dataOf(const Catalogue& texts) const {
     namespace m = kainjow::mustache;
     m::data d(m::data::type::object);
     d.set("t", texts.templates());
@@ -70,7 +70,6 @@ std::string Renderer::render(const View& view, const Catalogue& texts) const {
     d.set("dir", texts.rightToLeft() ? "rtl" : "ltr");
     d.set("service", service_name_);
     d.set("public_url", public_url_);
-    d.set("name", view.name);
     d.set("messages", texts.scripts());
     m::data assets(m::data::type::object);
     for (const auto& [name, url] : assets_) {
@@ -80,14 +79,24 @@ std::string Renderer::render(const View& view, const Catalogue& texts) const {
         assets.set(key, url);
     }
     d.set("asset", assets);
+    for (const auto& [name, text] : templates_)
+        if (name.starts_with("_")) d.set(name, m::partial([&source = text] { return source; }));
+    return d;
+}
+
+std::string Renderer::render(const View& view, const Catalogue& texts) {
+    namespace m = kainjow::mustache;
+    auto known = data_.find(texts.tag());
+    if (known == data_.end()) known = data_.emplace(texts.tag(), dataOf(texts)).first;
+    auto& d = known->second;
+    d.set("name", view.name);
+    d.set("script", "");
     if (*view.script != '\0') {
         const auto url = assets_.find(view.script);
         if (url == assets_.end())
             throw std::runtime_error(std::string("web_dir has no bundle ") + view.script);
         d.set("script", url->second);
     }
-    for (const auto& [name, text] : templates_)
-        if (name.starts_with("_")) d.set(name, m::partial([&source = text] { return source; }));
     m::mustache t(source(view.name));
     if (!t.is_valid())
         throw std::runtime_error(std::string("views/") + view.name +

@@ -32,12 +32,15 @@ class Renderer {
              std::map<std::string, std::string> assets, std::string service_name,
              std::string public_url);
     /// Throws std::runtime_error naming the template and the fault, such as an unknown message.
-    [[nodiscard]] std::string render(const View& view, const Catalogue& texts) const;
+    [[nodiscard]] std::string render(const View& view, const Catalogue& texts);
 
   private:
     [[nodiscard]] const std::string& source(const std::string& name) const;
+    /// What all pages of a language have in common.
+    [[nodiscard]] kainjow::mustache::data dataOf(const Catalogue& texts) const;
     std::map<std::string, std::string> templates_, assets_;
     std::string service_name_, public_url_;
+    std::map<std::string, kainjow::mustache::data> data_;  // by language tag
 };
 
 }  // namespace persona::pages

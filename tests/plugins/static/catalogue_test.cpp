@@ -15,7 +15,7 @@ const char* const kEnglish =
 const std::map<std::string, std::string> kFixed{{"service", "Persona"}};
 
 std::string rendered(const Catalogue& texts, const std::string& text) {
-    const Renderer r({{"v", text}, {"_part", "<{{t.page.bye}}>"}}, {{"a.js", "/v/1/a.js"}},
+    Renderer r({{"v", text}, {"_part", "<{{t.page.bye}}>"}}, {{"a.js", "/v/1/a.js"}},
                      "Per<sona", "https://login.example");
     return r.render({"/", "v", "", {}}, texts);
 }
@@ -64,7 +64,7 @@ TEST(Catalogue, ArabicRunsRightToLeft) {
 TEST(Renderer, EscapesAndNamesWhatIsMissing) {
     const auto english = Catalogue::parse("en", kEnglish, nullptr, kFixed);
     EXPECT_EQ(rendered(*english, "{{service}} {{asset.a_js}}"), "Per&lt;sona /v/1/a.js");
-    const Renderer r({}, {}, "P", "https://login.example");
+    Renderer r({}, {}, "P", "https://login.example");
     EXPECT_THROW((void)r.render({"/", "gone", "", {}}, *english), std::runtime_error);
 }
 

@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
 
 #include <cctype>
 #include <map>
+#include <vector>
 
 #include "libs/protocol/base64url.h"
 #include "libs/protocol/key.h"
@@ -313,6 +316,49 @@ TEST(SecretKeys, PemRoundTripAndDamage) {
     EXPECT_FALSE(SecretKey::fromPem("").ok());
     EXPECT_FALSE(SecretKey::fromPem("-----BEGIN PRIVATE KEY-----\nAAAA\n").ok());
     EXPECT_FALSE(SecretKey::generate(Algorithm::RS64).ok());
+}
+
+std::string rsaPem(const std::string& der) {
+    BIO* bio = BIO_new(BIO_s_mem());
+    PEM_write_bio(bio, "RSA PRIVATE KEY", "", reinterpret_cast<const unsigned char*>(der.data()),
+                  static_cast<long>(der.size()));
+    char* data = nullptr;
+    const long size = BIO_get_mem_data(bio, &data);
+    std::string out(data, static_cast<std::size_t>(size));
+    BIO_free(bio);
+    return out;
+}
+
+TEST(SecretKeys, NoNumberOfAnRsaKeyMayBeAnother) {
+    EVP_PKEY* key = EVP_RSA_gen(2048);
+    unsigned char* octets = nullptr;
+    const int size = i2d_PrivateKey(key, &octets);
+    ASSERT_GT(size, 0);
+    const std::string der(reinterpret_cast<char*>(octets), static_cast<std::size_t>(size));
+    OPENSSL_free(octets);
+    EVP_PKEY_free(key);
+    ASSERT_TRUE(SecretKey::fromPem(rsaPem(der)).ok());
+    // RSAPrivateKey (RFC 8017, A.1.2): a sequence of version, n, e, d, p, q, dp, dq, qinv.
+    const auto at = [&](std::size_t i) { return static_cast<unsigned char>(der[i]); };
+    std::size_t from = 4;
+    std::vector<std::string> tried;
+    for (const char* name : {"version", "n", "e", "d", "p", "q", "dp", "dq", "qinv"}) {
+        ASSERT_EQ(at(from), 2) << name;
+        std::size_t length = at(from + 1), start = from + 2;
+        if (length == 0x81) length = at(from + 2), start = from + 3;
+        if (length == 0x82) length = at(from + 2) * 256U + at(from + 3), start = from + 4;
+        from = start + length;
+        if (length < 2) continue;  // the version
+        for (const auto octet : {start + length - 1, start + length / 2, start + 1}) {
+            auto damaged = der;
+            damaged[octet] = static_cast<char>(at(octet) ^ 2U);
+            EXPECT_FALSE(SecretKey::fromPem(rsaPem(damaged)).ok())
+                << name << ", octet " << octet - start << " of " << length;
+        }
+        tried.emplace_back(name);
+    }
+    EXPECT_EQ(from, der.size());
+    EXPECT_EQ(tried.size(), 8U);
 }
 
 }  // namespace

@@ -15,8 +15,8 @@ const char* const kEnglish =
 const std::map<std::string, std::string> kFixed{{"service", "Persona"}};
 
 std::string rendered(const Catalogue& texts, const std::string& text) {
-    Renderer r({{"v", text}, {"_part", "<{{t.page.bye}}>"}}, {{"a.js", "/v/1/a.js"}},
-                     "Per<sona", "https://login.example");
+    Renderer r({{"v", text}, {"_part", "<{{t.page.bye}}>"}}, {{"a.js", "/v/1/a.js"}}, "Per<sona",
+               "https://login.example");
     return r.render({"/", "v", "", {}}, texts);
 }
 

@@ -3,12 +3,12 @@
 #include <dirent.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
-#include <mutex>
 
 #include "host/config/host_config.h"
+#include "host/net/call_once.h"
 
 namespace persona::host::admin {
 
@@ -41,30 +41,12 @@ std::vector<std::string> findSockets(const std::string& config, std::string& why
 
 net::ClientResult askSocket(const std::string& socket, const std::string& method,
                             const std::string& target, const std::string& body) {
-    class Quiet final : public net::EngineObserver {
-        void count(std::string_view) override {}
-        void log(int, std::string_view) override {}
-    } quiet;
+    net::UpstreamSettings control;
+    control.name = "control";
+    control.addresses = {"unix:" + std::filesystem::absolute(socket).string()};
     net::EngineSettings settings;
-    settings.loops = 1;
-    net::UpstreamSettings upstream;
-    upstream.name = "control";
-    upstream.addresses = {"unix:" + (socket.starts_with("/") ? socket : [&] {
-                              char* cwd = ::realpath(".", nullptr);
-                              std::string absolute = std::string(cwd) + "/" + socket;
-                              ::free(cwd);
-                              return absolute;
-                          }())};
-    settings.upstreams.push_back(upstream);
-    net::Engine engine(settings, quiet);
-    net::ClientResult result;
-    if (const auto error = engine.start({}); !error.empty()) {
-        result.error = net::ClientError::Unreachable;
-        result.detail = error;
-        return result;
-    }
+    settings.upstreams.push_back(control);
     net::ClientRequest request;
-    request.upstream = engine.upstream("control");
     request.method = method;
     request.target = target;
     request.fields.add("Host", "control");
@@ -72,21 +54,7 @@ net::ClientResult askSocket(const std::string& socket, const std::string& method
     request.body = body;
     request.max_body = 16 << 20;
     request.deadline = net::milliseconds(60'000);
-    std::mutex mutex;
-    std::condition_variable ready;
-    bool done = false;
-    engine.send(request, [&](net::ClientResult r) {
-        const std::lock_guard lock(mutex);
-        result = std::move(r);
-        done = true;
-        ready.notify_one();
-    });
-    {
-        std::unique_lock lock(mutex);
-        ready.wait(lock, [&] { return done; });
-    }
-    engine.stop();
-    return result;
+    return net::callOnce(std::move(settings), std::move(request), control.name);
 }
 
 }  // namespace persona::host::admin

@@ -411,6 +411,7 @@ bool Host::drainAndStop() {
     auto& i = *impl_;
     if (!i.started) return true;
     i.started = false;
+    i.manager->end();
     const bool clean = i.engine->drain(i.succeeded);
     i.watchdog.reset();
     for (auto& [name, e] : i.runtime->executors) e->stop();

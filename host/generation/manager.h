@@ -65,6 +65,8 @@ class Manager {
     [[nodiscard]] const std::string& lastError() const { return last_error_; }
     [[nodiscard]] std::uint64_t active() const { return active_ ? active_->id : 0; }
     [[nodiscard]] bool wantsAccessLog() const;
+    /// [any] The process drains: from now on reloads are refused.
+    void end();
     /// [control] When the control thread has ended: nothing new is tried any more.
     void abandonTrial();
     /// [control] Words of the operator to the active filter of that id: its JSON. Empty and `why`:
@@ -118,7 +120,7 @@ class Manager {
 
     std::mutex mutex_;  ///< all below
     std::vector<Waiting> waiting_;
-    bool running_ = false, closed_ = false;
+    bool running_ = false, ending_ = false, closed_ = false;
     std::vector<Generation*> dead_;
 };
 

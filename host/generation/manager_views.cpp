@@ -40,11 +40,16 @@ void Manager::abandonTrial() {
     trial_.reset();
 }
 
+void Manager::end() {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+}
+
 void Manager::shutDown() {
     std::vector<Waiting> waiting;
     {
         const std::lock_guard lock(mutex_);
-        closed_ = true;
+        ending_ = closed_ = true;
         waiting.swap(waiting_);
     }
     Outcome outcome;

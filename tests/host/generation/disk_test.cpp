@@ -55,6 +55,8 @@ std::string reloadOn(const std::function<bool(const std::string& state)>& spoil)
         const auto o = t.reload();
         std::string said = o.ok ? "reloaded" : o.error;
         said += t.ask().field("X-Sample") == "1" ? "; version 1 serves" : "; not served";
+        if (t.metric("generation_refused_create_total") == 1) said += "; counted";
+        if (t.logHas("refused at step 'create'")) said += "; written";
         t.stop();
         ::umount2(state.c_str(), MNT_DETACH);
         return said;
@@ -74,7 +76,7 @@ TEST(StateDirectory, Full) {
     SKIP_WITHOUT_MOUNTS(said);
     EXPECT_THAT(said, HasSubstr("free space"));
     EXPECT_THAT(said, HasSubstr("No space left"));
-    EXPECT_THAT(said, HasSubstr("version 1 serves"));
+    EXPECT_THAT(said, HasSubstr("version 1 serves; counted; written"));
 }
 
 TEST(StateDirectory, ReadOnly) {
@@ -84,7 +86,7 @@ TEST(StateDirectory, ReadOnly) {
     });
     SKIP_WITHOUT_MOUNTS(said);
     EXPECT_THAT(said, HasSubstr("make state_dir writable"));
-    EXPECT_THAT(said, HasSubstr("version 1 serves"));
+    EXPECT_THAT(said, HasSubstr("version 1 serves; counted; written"));
 }
 
 TEST(StateDirectory, NotExecutable) {
@@ -93,7 +95,7 @@ TEST(StateDirectory, NotExecutable) {
     });
     SKIP_WITHOUT_MOUNTS(said);
     EXPECT_THAT(said, HasSubstr("noexec"));
-    EXPECT_THAT(said, HasSubstr("version 1 serves"));
+    EXPECT_THAT(said, HasSubstr("version 1 serves; counted; written"));
 }
 
 }  // namespace

@@ -58,6 +58,8 @@ TEST(Reload, AReplacementUnderTheSamePathWithTheSameTime) {
     const auto again = t.reload();
     ASSERT_TRUE(again.ok) << again.error;
     EXPECT_EQ(again.generation, 3U);
+    EXPECT_EQ(t.metric("generation_published_total"), 2);
+    EXPECT_TRUE(t.logHas("generation 3 published")) << t.log();
     EXPECT_EQ(t.ask().field("X-Sample"), "2");
 }
 
@@ -113,6 +115,9 @@ TEST(Reload, BrokenFilesAreRefusedWithTheRemedy) {
     EXPECT_THAT(refusal(sample() + "," + sample("", "deny", "sample_v2.so", "other")),
                 HasSubstr("an id that no other plugin has"));
     t.write(sample());
+    EXPECT_EQ(t.metric("generation_refused_create_total"), 9);
+    EXPECT_EQ(t.metric("generation_refused_read_total"), 2);
+    EXPECT_TRUE(t.logHas("refused at step 'create', generation 1 stays")) << t.log();
     EXPECT_TRUE(t.reload().ok) << "and a sound file is taken afterwards";
 }
 
@@ -163,6 +168,7 @@ TEST(Reload, ManyAtOnceAreEachAnsweredByARunThatSawTheirChange) {
     EXPECT_EQ(good, 16);
     EXPECT_LT(highest, 17U) << "some shared a run";
     EXPECT_GE(t.metric("generation_coalesced_total"), 1);
+    EXPECT_TRUE(t.logHas(" more")) << "who shared a run is said: " << t.log();
     t.write(sample("", "deny", "sample_v2.so"));
     ASSERT_TRUE(t.reload().ok);
     EXPECT_EQ(t.ask().field("X-Sample"), "2") << "the last one saw the last change";
@@ -245,11 +251,24 @@ TEST(Revert, GoesBackAndForth) {
     EXPECT_EQ(t.metric("generation_reverted_total"), 6);
 }
 
-TEST(Reload, AfterShutdownIsRefused) {
+TEST(Reload, WhileTheProcessDrainsIsRefusedAndCounted) {
     HostUnderTest t;
-    t.write(sample());
+    t.write("{id: sample, module: sample_v1.so, on_error: allow, pause_deadline: 1s}");
     ASSERT_EQ(t.start(), "");
-    EXPECT_TRUE(t.host->drainAndStop());
+    net::testing::RawClient client(t.port());
+    client.send("GET / HTTP/1.1\r\nHost: t\r\nX-Do: stall\r\nConnection: close\r\n\r\n");
+    ASSERT_TRUE(await([&] { return t.generations().front().in_flight == 1; }));
+    auto drained = std::async(std::launch::async, [&] { return t.host->drainAndStop(); });
+    generation::Outcome o;
+    ASSERT_TRUE(await([&] {
+        o = t.reload();
+        return !o.ok;
+    }));
+    EXPECT_THAT(o.error, HasSubstr("shutting down"));
+    EXPECT_TRUE(t.logHas("refused for test: the process is shutting down")) << t.log();
+    EXPECT_EQ(HostUnderTest::parse(client.readAll()).status, 200);
+    EXPECT_TRUE(drained.get()) << "the request that was under way was served";
+    EXPECT_FALSE(t.reload().ok) << "answered all the same";
     t.stop();
 }
 

@@ -18,15 +18,26 @@ class Observer final : public net::EngineObserver {
   public:
     Observer(observe::Log& log, observe::Metrics& metrics) : log_(log), metrics_(metrics) {
         // There from the start: a rule cannot see the first step of a counter that it makes.
-        for (const char* name :
-             {"engine.client.gone", "engine.evicted", "engine.executor.queue_full",
-              "engine.limit.body_min_rate", "engine.limit.connections",
-              "engine.limit.connections_per_address", "engine.limit.descriptors",
-              "engine.limit.header_deadline", "engine.limit.idle_timeout",
-              "engine.limit.write_timeout", "engine.tls.handshake_failed",
-              "engine.upstream.early_answer", "engine.upstream.ejected", "engine.upstream.retry",
-              "engine.upstream.retry_budget", "engine.upstream.surplus", "generation.rolled_back",
-              "tables.snapshot_failed", "watchdog.warned"})
+        for (const char* name : {"engine.client.gone",
+                                 "engine.client.half_closed",
+                                 "engine.evicted",
+                                 "engine.executor.queue_full",
+                                 "engine.limit.body_min_rate",
+                                 "engine.limit.connections",
+                                 "engine.limit.connections_per_address",
+                                 "engine.limit.descriptors",
+                                 "engine.limit.header_deadline",
+                                 "engine.limit.idle_timeout",
+                                 "engine.limit.write_timeout",
+                                 "engine.tls.handshake_failed",
+                                 "engine.upstream.early_answer",
+                                 "engine.upstream.ejected",
+                                 "engine.upstream.retry",
+                                 "engine.upstream.retry_budget",
+                                 "engine.upstream.surplus",
+                                 "generation.rolled_back",
+                                 "tables.snapshot_failed",
+                                 "watchdog.warned"})
             metrics_.declare(PSN_METRIC_COUNTER, name);
     }
     void count(std::string_view name) override { metrics_.count(name); }

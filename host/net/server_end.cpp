@@ -49,6 +49,9 @@ void ServerConnection::finishExchange(bool aborted) {
     total_until_ns_ = 0;
     disarm();
     if (aborted || phase_ == Phase::Dead) return;
+    if (eof_pending_)
+        loop_.fault("engine.client.half_closed",
+                    "a client had closed its half when it was answered");
     parser_.reset();
     scanner_.reset();
     if (!keep_alive_ || peer_eof_) {

@@ -238,6 +238,8 @@ TEST(Smuggling, AHalfClosedClientGetsItsAnswer) {
     EXPECT_EQ(bodyOf(relay.ask("GET /h HTTP/1.1\r\nHost: a\r\n\r\n")), "GET /h HTTP/1.1");
     EXPECT_EQ(bodyOf(relay.ask("POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")),
               "POST /p HTTP/1.1");
+    EXPECT_TRUE(relay.front.observer.awaitCount("engine.client.half_closed", 2));
+    EXPECT_TRUE(relay.front.observer.logged("closed its half"));
 }
 
 TEST(Smuggling, AnAnswerThatTheEndOfTheStreamEndsIsWhole) {

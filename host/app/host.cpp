@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <future>
@@ -13,6 +12,7 @@
 #include "host/admin/admin.h"
 #include "host/app/lockdown.h"
 #include "host/app/surroundings.h"
+#include "host/app/upkeep.h"
 #include "host/bridge/watchdog.h"
 #include "host/generation/directory_watch.h"
 #include "host/generation/manager.h"
@@ -41,16 +41,13 @@ class Host::Impl {
         // Processes may share a state directory: what is written there has the process in its name.
         std::error_code ignored;
         std::filesystem::create_directories(settings.state_dir, ignored);
-        std::string trouble;
-        counters = std::make_unique<tables::Tables>(
-            tables::loadSecret(stateFile("tables.secret"), trouble));
-        if (!trouble.empty()) log->write(3, "tables", trouble);
-        trouble = counters->load(snapshotFile(), wallMs(), net::monotonicNs());
-        if (!trouble.empty()) log->write(3, "tables", trouble);
+        upkeep =
+            std::make_unique<Upkeep>(*log, metrics, stateFile(""), settings.snapshot_interval_ms);
         timers = std::make_unique<bridge::Timers>();
         // An aggregate that cannot move: std::make_unique has no way to make one.
         runtime = std::unique_ptr<bridge::Runtime>(  // NOLINT(modernize-make-unique)
-            new bridge::Runtime{*log, metrics, nullptr, *counters, *timers, settings.inproc});
+            new bridge::Runtime{*log, metrics, nullptr, upkeep->tables(), *timers,
+                                settings.inproc});
         runtime->engine_loops = settings.engine.loops != 0
                                     ? settings.engine.loops
                                     : std::max(1U, std::thread::hardware_concurrency());
@@ -195,19 +192,6 @@ class Host::Impl {
     [[nodiscard]] std::string stateFile(const char* name) const {
         return settings.state_dir + "/" + settings.process + "." + name;
     }
-    [[nodiscard]] std::string snapshotFile() const { return stateFile("tables"); }
-    void saveTables() {
-        if (settings.snapshot_interval_ms == 0 || succeeded) return;
-        const auto trouble = counters->save(snapshotFile(), wallMs(), net::monotonicNs());
-        if (trouble.empty()) return;
-        metrics.count("tables.snapshot_failed");
-        log->write(3, "tables", trouble);
-    }
-    void keepTables() {
-        timers->start(30'000, 30'000, [this] { counters->tend(net::monotonicNs()); });
-        if (const auto ms = static_cast<std::uint64_t>(settings.snapshot_interval_ms); ms != 0)
-            timers->start(ms, ms, [this] { saveTables(); });
-    }
 
     /// In an order in which nobody is called any more by what has gone.
     void shutDown() {
@@ -223,7 +207,7 @@ class Host::Impl {
         engine.reset();
         runtime->engine = nullptr;
         if (manager) manager->shutDown();
-        if (served) saveTables();
+        if (served) upkeep->save();
         for (auto& p : pending) p.service->deactivate();
         pending.clear();
         runtime->services.clear();
@@ -241,7 +225,7 @@ class Host::Impl {
     observe::Metrics metrics;
     std::unique_ptr<observe::Log> log;
     std::unique_ptr<observe::AccessLog> access_log;
-    std::unique_ptr<tables::Tables> counters;
+    std::unique_ptr<Upkeep> upkeep;
     std::unique_ptr<bridge::Timers> timers;
     std::unique_ptr<net::EngineObserver> observer;
     std::unique_ptr<bridge::Runtime> runtime;
@@ -256,7 +240,6 @@ class Host::Impl {
     std::mutex replace_mutex;
     std::vector<admin::Replaced> replace_asked;
     bool started = false, served = false;
-    std::atomic<bool> succeeded{false};
 };
 
 Host::Host(std::string config_file, std::string program)
@@ -344,7 +327,7 @@ std::string Host::start(net::InheritedSockets sockets) {
         return error;
     i.runtime->loops_run = true;
     i.started = i.served = true;
-    i.keepTables();
+    i.upkeep->begin(*i.timers);
     if (i.settings.generations.watch_plugins) try {
             i.watch = std::make_unique<generation::DirectoryWatch>(
                 directoriesOfModules(i.settings), [&i] {
@@ -394,9 +377,9 @@ Successor Host::replace() {
             "of the supervisor's, who waits in them is served by the next process)";
     else {
         // The next process starts from the counters as they are now; from then on it keeps them.
-        i.saveTables();
+        i.upkeep->save();
         next = startSuccessor(i.program, {"run", i.file}, i.engine->sockets(), kReplaceMs);
-        i.succeeded = next.error.empty();
+        if (next.error.empty()) i.upkeep->handOver();
     }
     std::vector<admin::Replaced> asked;
     {
@@ -412,7 +395,7 @@ bool Host::drainAndStop() {
     if (!i.started) return true;
     i.started = false;
     i.manager->end();
-    const bool clean = i.engine->drain(i.succeeded);
+    const bool clean = i.engine->drain(i.upkeep->isHandedOver());
     i.watchdog.reset();
     for (auto& [name, e] : i.runtime->executors) e->stop();
     i.engine->stop();

@@ -49,18 +49,4 @@ bool Breaker::failed(std::int64_t now_ns) {
     return true;
 }
 
-bool Breaker::mayLog(std::int64_t now_ns, std::uint64_t& held_back) {
-    auto last = logged_ns_.load();
-    if (last != 0 && now_ns - last < 1'000'000'000) {
-        held_back_.fetch_add(1);
-        return false;
-    }
-    if (!logged_ns_.compare_exchange_strong(last, now_ns)) {
-        held_back_.fetch_add(1);
-        return false;
-    }
-    held_back = held_back_.exchange(0);
-    return true;
-}
-
 }  // namespace persona::host::bridge

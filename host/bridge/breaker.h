@@ -30,8 +30,6 @@ class Breaker {
     [[nodiscard]] std::uint64_t calls() const;
     [[nodiscard]] std::uint64_t faults() const { return faults_.load(); }
     [[nodiscard]] std::uint64_t openings() const { return openings_.load(); }
-    /// True at most once a second, for log lines about this member; `held_back`: how many before.
-    bool mayLog(std::int64_t now_ns, std::uint64_t& held_back);
 
     static constexpr std::uint32_t kInARow = 5, kFewest = 200;
     static constexpr std::int64_t kWindowNs = 10'000'000'000, kOpenNs = 30'000'000'000;
@@ -45,8 +43,7 @@ class Breaker {
     alignas(64) std::atomic<std::int64_t> open_until_ns_{0};
     std::atomic<std::uint32_t> in_a_row_{0};
     std::atomic<std::uint64_t> faults_{0}, openings_{0}, window_calls_{0}, window_faults_{0};
-    std::atomic<std::int64_t> window_start_ns_{0}, logged_ns_{0};
-    std::atomic<std::uint64_t> held_back_{0};
+    std::atomic<std::int64_t> window_start_ns_{0};
 };
 
 }  // namespace persona::host::bridge

@@ -18,6 +18,8 @@ namespace persona::host::bridge {
 
 namespace {
 
+constexpr std::uint32_t kMostMetrics = 1'000;
+
 void setError(psn_err* err, std::string_view text) {
     if (err == nullptr || err->buf == nullptr) return;
     err->len = static_cast<std::uint32_t>(std::min<std::size_t>(text.size(), err->cap));
@@ -76,7 +78,7 @@ const psn_counters_api& countersApi() {
             *out = c.runtime.counters.openCounters(toView(name), *spec, replaced, error);
             if (*out == nullptr) {
                 setError(err, error);
-                return PSN_INVALID;
+                return c.tooMuch(PSN_INVALID, error);
             }
             if (replaced)
                 c.runtime.log.write(
@@ -118,7 +120,7 @@ const psn_rates_api& ratesApi() {
             *out = c.runtime.counters.openRates(toView(name), *spec, replaced, error);
             if (*out == nullptr) {
                 setError(err, error);
-                return PSN_INVALID;
+                return c.tooMuch(PSN_INVALID, error);
             }
             if (replaced)
                 c.runtime.log.write(
@@ -168,6 +170,8 @@ const psn_metrics_api& metricsApi() {
             if (!clean || out == nullptr || kind < PSN_METRIC_COUNTER || kind > PSN_METRIC_GAUGE)
                 return PSN_INVALID;
             if (!mayDo(c, "psn.metrics/1 declare", Place::Control)) return PSN_DENIED;
+            if (c.metrics_declared.fetch_add(1) >= kMostMetrics)
+                return c.tooMuch(PSN_FULL, "over 1,000 metrics");
             *out = &c.runtime.metrics.declare(kind, c.metric_prefix + std::string(text));
             return PSN_OK;
         },
@@ -216,10 +220,31 @@ PluginContext::PluginContext(Runtime& r, std::string plugin_id, const std::strin
             {"persona-host", 12},
             {PERSONA_VERSION, sizeof PERSONA_VERSION - 1},
             getExtension,
-            this} {}
+            this} {
+    const std::array names{"misuse.resumed_twice", "misuse.resumed_late", "misuse.replied_twice",
+                           "misuse.too_much"};
+    for (std::size_t i = 0; i < misuses_.size(); ++i)
+        misuses_[i].counter = &r.metrics.declare(PSN_METRIC_COUNTER, metric_prefix + names[i]);
+}
 
 PluginContext::~PluginContext() {
     cancelTimers();
+}
+
+void PluginContext::tally(Tally& kind, const std::string& detail) const {
+    if (kind.counter != nullptr) kind.counter->value.fetch_add(1, std::memory_order_relaxed);
+    std::uint64_t held_back = 0;
+    if (kind.lines.may(net::monotonicNs(), held_back))
+        runtime.log.write(3, id, detail + heldBack(held_back));
+}
+
+void PluginContext::misuse(Misuse kind, const std::string& detail) {
+    tally(misuses_[static_cast<std::size_t>(kind)], detail);
+}
+
+psn_rc PluginContext::tooMuch(psn_rc code, const std::string& detail) {
+    misuse(Misuse::TooMuch, "refused: " + detail);
+    return code;
 }
 
 void PluginContext::cancelTimers() {

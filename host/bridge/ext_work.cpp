@@ -11,6 +11,8 @@ namespace persona::host::bridge {
 
 namespace {
 
+constexpr std::uint64_t kLargestAnswer = 64ULL << 20;
+
 template <typename Fn>
 void guarded(const PluginContext& c, const char* what, Fn&& fn) {
     try {
@@ -46,6 +48,8 @@ psn_rc clientSend(const psn_host* h, const psn_client_request* q, psn_client_fn 
     if (q == nullptr || q->struct_size < sizeof(psn_client_request) || fn == nullptr)
         return PSN_INVALID;
     if (runtime.engine == nullptr) return PSN_DENIED;
+    if (q->max_body > kLargestAnswer)
+        return c.tooMuch(PSN_TOO_LARGE, "max_body of over 64 MiB for an answer");
     net::ClientRequest r;
     r.url = toString(q->url);
     r.method = q->method.n == 0 ? "GET" : toString(q->method);
@@ -110,7 +114,8 @@ const psn_timer_api& timerApi() {
                                                 const InPlugin mark(c.tag);
                                                 guarded(c, "a timer", [&] { fn(user); });
                                             });
-                                        if (*id == 0) return PSN_FULL;
+                                        if (*id == 0)
+                                            return c.tooMuch(PSN_FULL, "over 10,000 timers");
                                         *own = *id;
                                         c.timers.insert(*id);
                                         return PSN_OK;
@@ -145,6 +150,7 @@ const psn_executor_api& executorApi() {
                 deadline);
             if (queued) return PSN_OK;
             c.works.fetch_sub(1);
+            c.runtime.metrics.count("engine.executor.queue_full");
             return PSN_FULL;
         },
         [](const psn_host*) -> std::uint32_t { return Executor::onExecutor() ? 1 : 0; }};

@@ -1,5 +1,7 @@
 #include "host/bridge/filter.h"
 
+#include <persona/abi/ext/metrics.h>
+
 #include <algorithm>
 
 namespace persona::host::bridge {
@@ -19,16 +21,22 @@ std::string Filter::adopt(const psn_plugin_entry& entry, Lifecycle& out, const p
 }
 
 std::string Filter::created() {
+    auto& metrics = context->runtime.metrics;
+    request_over.counter = &metrics.declare(PSN_METRIC_COUNTER, "engine.limit.request_buffer");
+    response_over.counter = &metrics.declare(PSN_METRIC_COUNTER, "engine.limit.response_buffer");
     if (factory->body_modes == nullptr) return "";
     try {
         factory->body_modes(instance, &modes);
     } catch (...) {
         return "body_modes: an exception left the plugin";
     }
-    const auto check = [](const char* side, std::uint32_t mode, std::uint64_t max) -> std::string {
+    const auto check = [this](const char* side, std::uint32_t mode,
+                              std::uint64_t max) -> std::string {
         if (mode > PSN_FILTER_BODY_BUFFER)
             return std::string("body_modes: ") + side + "_mode: expected PSN_FILTER_BODY_*, got " +
                    std::to_string(mode);
+        if (mode == PSN_FILTER_BODY_BUFFER && max > kLargestBuffer)
+            context->misuse(Misuse::TooMuch, "refused: a buffer of over 16 MiB for a body");
         if (mode == PSN_FILTER_BODY_BUFFER && (max == 0 || max > kLargestBuffer))
             return std::string("body_modes: ") + side + "_max: expected 1 to " +
                    std::to_string(kLargestBuffer) + " octets, got " + std::to_string(max);

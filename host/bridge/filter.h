@@ -17,6 +17,7 @@ class Filter final : public Member {
     const psn_http_filter_factory* factory = nullptr;
     psn_filter_body modes{};
     std::int64_t pause_deadline_ms = 250;
+    Tally request_over, response_over;  ///< bodies larger than the buffer that it asked for
     [[nodiscard]] bool isBuiltIn() const { return factory == nullptr; }
     static constexpr std::uint64_t kLargestBuffer = 16ULL << 20;
 

@@ -26,11 +26,9 @@ std::string Member::create(BuildContext& c) {
     const auto counter = [&](const char* name) {
         return &metrics.declare(1, settings.metric_prefix + name);
     };
-    failed_ = counter("fault.failed");
-    bad_result_ = counter("fault.bad_result");
-    deadline_ = counter("fault.deadline");
-    late_ = counter("fault.late");
-    over_ = counter("over_budget");
+    const std::array names{"fault.failed", "fault.bad_result", "fault.deadline"};
+    for (std::size_t i = 0; i < faults_.size(); ++i) faults_[i].counter = counter(names[i]);
+    over_.counter = counter("over_budget");
     opened_ = counter("breaker_opened");
     skipped_ = counter("breaker_skipped");
 
@@ -137,18 +135,8 @@ void Member::retire() {
 }
 
 void Member::fault(Fault kind, const std::string& detail) {
-    auto* metric = kind == Fault::Failed      ? failed_
-                   : kind == Fault::BadResult ? bad_result_
-                   : kind == Fault::Deadline  ? deadline_
-                                              : late_;
-    if (metric != nullptr) metric->value.fetch_add(1, std::memory_order_relaxed);
-    const auto now = net::monotonicNs();
-    std::uint64_t held_back = 0;
-    if (breaker.mayLog(now, held_back))
-        context->runtime.log.write(
-            3, settings.id,
-            detail + (held_back == 0 ? "" : " (" + std::to_string(held_back) + " more since)"));
-    if (kind == Fault::Late || !breaker.failed(now)) return;
+    context->tally(faults_[static_cast<std::size_t>(kind)], detail);
+    if (!breaker.failed(net::monotonicNs())) return;
     opened_->value.fetch_add(1, std::memory_order_relaxed);
     context->runtime.log.write(
         4, settings.id,
@@ -158,15 +146,10 @@ void Member::fault(Fault kind, const std::string& detail) {
 
 void Member::overran(std::uint64_t taken_ticks) {
     over_budget_.fetch_add(1, std::memory_order_relaxed);
-    over_->value.fetch_add(1, std::memory_order_relaxed);
-    std::uint64_t held_back = 0;
-    if (!breaker.mayLog(net::monotonicNs(), held_back)) return;
-    context->runtime.log.write(
-        3, settings.id,
-        "a call took " +
-            std::to_string(static_cast<std::uint64_t>(static_cast<double>(taken_ticks) /
-                                                      ticksPerMicrosecond())) +
-            " us, its budget is " + std::to_string(settings.budget_us) + " us");
+    const auto us =
+        static_cast<std::uint64_t>(static_cast<double>(taken_ticks) / ticksPerMicrosecond());
+    context->tally(over_, "a call took " + std::to_string(us) + " us, its budget is " +
+                              std::to_string(settings.budget_us) + " us");
 }
 
 }  // namespace persona::host::bridge

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 
@@ -59,8 +60,8 @@ class Member {
     /// Deactivates and destroys, as far as it got.
     void retire();
 
-    enum class Fault { Failed, BadResult, Deadline, Late };
-    /// [any] Counts a fault, writes a line (one a second), may open the breaker.
+    enum class Fault { Failed, BadResult, Deadline };
+    /// [any] Counts a fault, writes a line (one a second of each kind), may open the breaker.
     void fault(Fault kind, const std::string& detail);
     /// [any] A request passes without it, for its breaker is open.
     void skipped() { skipped_->value.fetch_add(1, std::memory_order_relaxed); }
@@ -92,8 +93,9 @@ class Member {
     std::uint64_t budget_ticks_;
     std::atomic<std::uint64_t> over_budget_{0};
     bool active_ = false;
-    psn_metric *failed_ = nullptr, *bad_result_ = nullptr, *deadline_ = nullptr, *late_ = nullptr,
-               *over_ = nullptr, *opened_ = nullptr, *skipped_ = nullptr;
+    std::array<Tally, 3> faults_;  ///< by Fault
+    Tally over_;
+    psn_metric *opened_ = nullptr, *skipped_ = nullptr;
 };
 
 }  // namespace persona::host::bridge

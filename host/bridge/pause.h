@@ -4,9 +4,13 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <vector>
+
+#include "host/bridge/runtime.h"
 
 namespace persona::host::bridge {
 
@@ -24,15 +28,33 @@ struct Pause {
 /// Tokens of paused calls. Pausing is rare, so one lock serves all loops. [any]
 class Tokens {
   public:
-    psn_token add(psn_stream& stream);
+    /// A token with which `whose` may resume `stream`. `whose` is the context of a filter.
+    psn_token add(psn_stream& stream, PluginContext& whose);
+    /// The request ended otherwise: who resumes it now does nothing wrong.
     void remove(psn_token token);
-    /// The stream with a reference more, or nullptr for a stale token. A token works once.
+    /// The pause ended without a resume, or there was none: whoever comes now is late.
+    void expire(psn_token token);
+    /// The stream with a reference more. A token works once: nullptr for a stale one, and its
+    /// filter is told what it did, as long as it lives and the token is among the last kKept.
     psn_stream* take(psn_token token);
+    static constexpr std::size_t kKept = 1024;
 
   private:
+    struct Paused {
+        psn_stream* stream;
+        PluginContext* whose;
+    };
+    struct Spent {
+        psn_token token = 0;
+        Misuse again{};
+        PluginContext* whose = nullptr;
+        std::weak_ptr<const void> generation;  ///< that `whose` lives as long as
+    };
+    void keep(psn_token token, PluginContext& whose, Misuse again);
     std::mutex mutex_;
     psn_token last_ = 0;
-    std::unordered_map<psn_token, psn_stream*> streams_;
+    std::unordered_map<psn_token, Paused> paused_;
+    std::vector<Spent> spent_;  ///< a ring: the token says where
 };
 [[nodiscard]] Tokens& tokens();
 

@@ -3,6 +3,7 @@
 #include <persona/abi/http_filter.h>
 #include <persona/abi/http_service.h>
 
+#include <array>
 #include <atomic>
 #include <map>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "host/bridge/executor.h"
+#include "host/bridge/log_limit.h"
 #include "host/bridge/plugin_tag.h"
 #include "host/config/plugin_config.h"
 #include "host/module/module.h"
@@ -44,6 +46,21 @@ struct Runtime {
     [[nodiscard]] bool hasUpstream(std::string_view name);
 };
 
+/// One kind of trouble with a plugin: its counter, and how often it is written about.
+struct Tally {
+    psn_metric* counter = nullptr;  ///< nullptr until it is declared: only written about
+    LogLimit lines;
+};
+
+/// What a plugin may not do and is refused with a code. The request goes on, so neither on_error
+/// nor the breaker has a part in it.
+enum class Misuse {
+    ResumedTwice,  ///< a token that has done its work
+    ResumedLate,   ///< a token whose pause is over: by its deadline, or because there was none
+    RepliedTwice,  ///< an answer to what has one
+    TooMuch        ///< over a bound of this interface: values, fields, tables, metrics, timers
+};
+
 /// One psn_host: who calls is known by the pointer that the plugin passes back.
 class PluginContext {
   public:
@@ -56,6 +73,12 @@ class PluginContext {
         return *static_cast<PluginContext*>(host->reserved);
     }
     void cancelTimers();
+    /// [any] Counts; a line a second of each kind.
+    void tally(Tally& kind, const std::string& detail) const;
+    /// [any] Counts and says what the plugin was refused.
+    void misuse(Misuse kind, const std::string& detail);
+    /// [any] The code for what is over a bound: says so, and gives it back.
+    psn_rc tooMuch(psn_rc code, const std::string& detail);
     /// Keeps the generation of this plugin alive as long as work of it is under way.
     [[nodiscard]] std::shared_ptr<const void> keepAlive() const { return owner.lock(); }
 
@@ -68,7 +91,10 @@ class PluginContext {
     std::mutex timers_mutex;
     std::set<std::uint64_t> timers;
 
+    std::atomic<std::uint32_t> metrics_declared{0};
+
   private:
+    std::array<Tally, 4> misuses_;  ///< by Misuse
     psn_host host_;
 };
 

@@ -129,6 +129,9 @@ struct psn_stream {
     void takeRestOfBody();
     void onLoop(std::function<void()> task);  // [any]
     [[nodiscard]] std::string forLog(const std::string& text);
+    /// The filter whose call this is, nullptr outside of one. [any]
+    [[nodiscard]] persona::host::bridge::PluginContext* caller() const;
+    psn_rc tooMuch(psn_rc code, const char* what) const;
 
     std::atomic<int> refs_{1}, holds_{0};
     std::atomic<bool> held_{false}, answered_{false}, complete_{false}, handling_{false};

@@ -105,13 +105,28 @@ const psn_request* psn_stream::request() {
     return &view_;
 }
 
+bridge::PluginContext* psn_stream::caller() const {
+    if (!exchange_->loop().isCurrent() || call_ == nullptr) return nullptr;
+    return filter(call_->filter).context.get();
+}
+
+psn_rc psn_stream::tooMuch(psn_rc code, const char* what) const {
+    auto* whose = caller();
+    return whose == nullptr ? code : whose->tooMuch(code, what);
+}
+
 psn_rc psn_stream::respond(const psn_response& r) {
+    if (r.header_count > kMostFields) return tooMuch(PSN_INVALID, "an answer of over 256 fields");
     if (!isValid(&r)) return PSN_INVALID;
     if (gone()) return PSN_GONE;
     const bool on_loop = exchange_->loop().isCurrent();
     if (on_loop && call_ != nullptr) {
         // Sent when the filter's call has returned and says REPLY.
-        if (call_->reply || head_sent_) return PSN_GONE;
+        if (call_->reply || head_sent_) {
+            caller()->misuse(bridge::Misuse::RepliedTwice,
+                             forLog("answered a request that has its answer"));
+            return PSN_GONE;
+        }
         call_->reply.emplace(Reply{bridge::headOf(r), toString(r.body)});
         return PSN_OK;
     }
@@ -255,6 +270,7 @@ void psn_stream::doForward(const std::string& upstream, std::uint64_t deadline_m
 }
 
 psn_rc psn_stream::setRequestHeader(std::string_view name, std::string_view value, bool remove) {
+    if (value.size() > kLongestValue) return tooMuch(PSN_INVALID, "a field of over 16 KiB");
     if (!cleanField(name, value)) return PSN_INVALID;
     if (!exchange_->loop().isCurrent()) return PSN_DENIED;
     if (gone()) return PSN_GONE;
@@ -263,7 +279,7 @@ psn_rc psn_stream::setRequestHeader(std::string_view name, std::string_view valu
     if (remove)
         fields.remove(name);
     else if (fields.size() >= kMostFields && !fields.find(name))
-        return PSN_TOO_LARGE;
+        return tooMuch(PSN_TOO_LARGE, "a request of over 256 fields");
     else
         fields.set(name, value);
     view_fresh_ = false;
@@ -271,6 +287,7 @@ psn_rc psn_stream::setRequestHeader(std::string_view name, std::string_view valu
 }
 
 psn_rc psn_stream::setResponseHeader(std::string_view name, std::string_view value, Edit edit) {
+    if (value.size() > kLongestValue) return tooMuch(PSN_INVALID, "a field of over 16 KiB");
     if (!cleanField(name, value)) return PSN_INVALID;
     if (!exchange_->loop().isCurrent()) return PSN_DENIED;
     if (gone()) return PSN_GONE;
@@ -280,7 +297,7 @@ psn_rc psn_stream::setResponseHeader(std::string_view name, std::string_view val
         fields.remove(name);
         return PSN_OK;
     }
-    if (fields.size() >= kMostFields) return PSN_TOO_LARGE;
+    if (fields.size() >= kMostFields) return tooMuch(PSN_TOO_LARGE, "an answer of over 256 fields");
     if (edit == Edit::Set) {
         fields.set(name, value);
     } else {
@@ -306,7 +323,7 @@ psn_rc psn_stream::setRequestId(std::string_view id) {
 psn_rc psn_stream::setValue(std::string_view key, std::string_view value) {
     if (!exchange_->loop().isCurrent() || call_ == nullptr) return PSN_DENIED;
     if (key.empty() || key.size() > 128) return PSN_INVALID;
-    if (value.size() > kLongestShared) return PSN_TOO_LARGE;
+    if (value.size() > kLongestShared) return tooMuch(PSN_TOO_LARGE, "a value of over 4 KiB");
     // Everybody reads; each writes under the id of its own plugin alone.
     const auto& own = filter(call_->filter).image->manifest.id;
     if (key.size() <= own.size() || !key.starts_with(own) || key[own.size()] != '.')
@@ -315,7 +332,7 @@ psn_rc psn_stream::setValue(std::string_view key, std::string_view value) {
     if (at != values_.end())
         at->second = value;
     else if (values_.size() >= kMostValues)
-        return PSN_FULL;
+        return tooMuch(PSN_FULL, "over 64 values in a request");
     else
         values_.emplace(key, value);
     return PSN_OK;

@@ -56,7 +56,7 @@ psn_stream::Step psn_stream::call(Side side, std::size_t i, bool in_body, Fn&& f
         arm(pause, side);
         return Step::Paused;
     }
-    if (record.token != 0) tokens().remove(record.token);
+    if (record.token != 0) tokens().expire(record.token);
     if (record.aborts) {
         exchange_->abort();
         return Step::Stopped;
@@ -170,8 +170,10 @@ void psn_stream::walkWholeBody(std::size_t from, std::size_t offset) {
             f.factory->on_request_body == nullptr)
             continue;
         const bool whole = f.modes.request_mode == PSN_FILTER_BODY_BUFFER;
-        if (whole && body.size() > f.modes.request_max)
+        if (whole && body.size() > f.modes.request_max) {
+            f.context->tally(f.request_over, "a request body larger than its buffer");
             return answer(413, "Request Entity Too Large");
+        }
         for (bool end = false; !end;) {
             const auto piece = whole ? body : body.substr(offset, kPiece);
             offset += piece.size();
@@ -246,7 +248,7 @@ psn_stream::Flow psn_stream::walkResponse(std::ptrdiff_t from, bool head_seen, s
         for (bool end = false; !end && replies_ == replies;) {
             const auto body = exchange_->responseBody();
             if (at_once && body.size() > f.modes.response_max) {
-                entry_->runtime().metrics.count("engine.limit.response_buffer");
+                f.context->tally(f.response_over, "a response body larger than its buffer");
                 Reply reply;
                 reply.head.status = 502;
                 reply.head.fields.add("Content-Type", "text/plain; charset=utf-8");

@@ -14,7 +14,7 @@ void psn_stream::arm(Pause& pause, Side side) {
         deadline, [this, side, token = pause.token, keep = bridge::StreamRef(*this)] {
             Pause& p = side == Side::Request ? request_pause_ : response_pause_;
             if (p.token != token || complete_) return;
-            tokens().remove(token);
+            tokens().expire(token);
             Pause at = std::exchange(p, {});
             if (faulted(side, at.filter, Filter::Fault::Deadline, "pause_deadline passed") ==
                 Step::Next)
@@ -31,7 +31,7 @@ void psn_stream::end(Pause& pause) {
 
 psn_token psn_stream::pauseToken() {
     if (!exchange_->loop().isCurrent() || call_ == nullptr) return 0;
-    if (call_->token == 0) call_->token = tokens().add(*this);
+    if (call_->token == 0) call_->token = tokens().add(*this, *filter(call_->filter).context);
     return call_->token;
 }
 

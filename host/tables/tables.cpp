@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <type_traits>
 
 #include "host/tables/snapshot.h"
 
@@ -23,51 +24,50 @@ bool sameShape(const psn_rate_spec& a, const psn_rate_spec& b) {
     return a.slots == b.slots;
 }
 
-template <typename Shelf, typename Spec, typename Make>
-auto* openOn(Shelf& shelf, std::string_view name, const Spec& spec, bool& replaced,
-             std::string& error, std::uint32_t most_slots, Make make) {
-    using Table = typename std::remove_reference_t<decltype(*shelf.all.front())>;
+}  // namespace
+
+template <typename Table, typename Spec>
+Table* Tables::open(Shelf<Table>& shelf, std::string_view name, const Spec& spec, bool& replaced,
+                    std::string& error, std::uint32_t most_slots) {
+    const std::lock_guard lock(mutex_);
     replaced = false;
     if (name.empty() || name.size() > 128 || spec.slots < 64 || spec.slots > most_slots) {
         error = "a table needs a name of 1 to 128 octets and 64 to " + std::to_string(most_slots) +
                 " slots";
-        return static_cast<Table*>(nullptr);
+        return nullptr;
     }
-    if (const auto it = shelf.by_name.find(name); it != shelf.by_name.end()) {
-        if (sameShape(it->second->spec(), spec)) return it->second;
-        replaced = true;
+    const auto it = shelf.by_name.find(name);
+    if (it != shelf.by_name.end() && sameShape(it->second->spec(), spec)) return it->second;
+    // Hardly anything of a table is resident before it is used: it may be made to be measured.
+    auto made = std::make_unique<Table>(spec, secret_);
+    if (bytes_ + made->bytes() > kMostBytes) {
+        error = "a table of " + std::to_string(made->bytes()) +
+                " octets: " + std::to_string(kMostBytes - bytes_) + " are left of the " +
+                std::to_string(kMostBytes) + " for all";
+        return nullptr;
     }
+    replaced = it != shelf.by_name.end();
+    bytes_ += made->bytes();
     // The old table stays alive: a generation that drains may still use it.
-    shelf.all.push_back(make());
-    return shelf.by_name[std::string(name)] = shelf.all.back().get();
-}
-
-}  // namespace
-
-psn_counter_table* Tables::openCounters(std::string_view name, const psn_counter_spec& spec,
-                                        bool& replaced, std::string& error) {
-    const std::lock_guard lock(mutex_);
-    auto* table = openOn(counters_, name, spec, replaced, error, 16'777'216,
-                         [&] { return std::make_unique<psn_counter_table>(spec, secret_); });
-    if (table == nullptr) return nullptr;
-    if (const auto kept = kept_.find("c" + std::string(name)); kept != kept_.end()) {
+    auto* table = shelf.all.emplace_back(std::move(made)).get();
+    shelf.by_name[std::string(name)] = table;
+    const auto kept =
+        kept_.find((std::is_same_v<Table, psn_rate_table> ? "r" : "c") + std::string(name));
+    if (kept != kept_.end()) {
         snapshot::restore(kept->second, *table, shift_ms_);
         kept_.erase(kept);
     }
     return table;
+}
+
+psn_counter_table* Tables::openCounters(std::string_view name, const psn_counter_spec& spec,
+                                        bool& replaced, std::string& error) {
+    return open(counters_, name, spec, replaced, error, 16'777'216);
 }
 
 psn_rate_table* Tables::openRates(std::string_view name, const psn_rate_spec& spec, bool& replaced,
                                   std::string& error) {
-    const std::lock_guard lock(mutex_);
-    auto* table = openOn(rates_, name, spec, replaced, error, 67'108'864,
-                         [&] { return std::make_unique<psn_rate_table>(spec, secret_); });
-    if (table == nullptr) return nullptr;
-    if (const auto kept = kept_.find("r" + std::string(name)); kept != kept_.end()) {
-        snapshot::restore(kept->second, *table, shift_ms_);
-        kept_.erase(kept);
-    }
-    return table;
+    return open(rates_, name, spec, replaced, error, 67'108'864);
 }
 
 void Tables::tend(std::int64_t now_ns) {

@@ -41,6 +41,8 @@ class Tables {
     [[nodiscard]] std::string load(const std::string& file, std::int64_t wall_ms,
                                    std::int64_t now_ns);
     static constexpr std::int64_t kOldestMs = 600'000;
+    /// Of all tables together, those that were replaced too.
+    static constexpr std::uint64_t kMostBytes = 1ULL << 30;
 
   private:
     struct Kept;
@@ -49,11 +51,15 @@ class Tables {
         std::vector<std::unique_ptr<Table>> all;  ///< also those that were replaced: still in use
         std::map<std::string, Table*, std::less<>> by_name;
     };
+    template <typename Table, typename Spec>
+    Table* open(Shelf<Table>& shelf, std::string_view name, const Spec& spec, bool& replaced,
+                std::string& error, std::uint32_t most_slots);
     [[nodiscard]] std::uint64_t secretId() const;
     const Secret secret_;
     std::mutex mutex_;
     Shelf<psn_counter_table> counters_;
     Shelf<psn_rate_table> rates_;
+    std::uint64_t bytes_ = 0;  ///< of both shelves
     std::size_t part_ = 0;
     /// From load(), by kind and name, until the table is opened.
     std::map<std::string, std::string> kept_;

@@ -31,6 +31,8 @@ class Sample final : public sdk::Filter {
                 sdk::option("response_mode", PSN_OPT_ENUM, "none", "body mode", 0, 0, 0,
                             "none|stream|buffer"),
                 sdk::option("max", PSN_OPT_SIZE, "64KiB", "bound of both buffers"),
+                sdk::option("greed", PSN_OPT_ENUM, "none", "what it asks too much of", 0, 0, 0,
+                            "none|slots|tables|metrics|timers"),
                 sdk::option("fail_after", PSN_OPT_INT, "0", "fail every request after so many"),
                 sdk::option("mark", PSN_OPT_STRING, "", "value of X-Mark in responses")};
     }
@@ -48,6 +50,7 @@ class Sample final : public sdk::Filter {
         if (host.counters().open(host.raw(), sdk::abi("sample.seen"), &spec, &seen_, nullptr) !=
             PSN_OK)
             throw std::runtime_error("no counter table");
+        ask(config.str("greed"));
         created_.add();
     }
     ~Sample() override { destroyed_.add(); }
@@ -110,6 +113,61 @@ class Sample final : public sdk::Filter {
     }
 
   private:
+    /// Whatever `take` gives for "0", "1", ... until it is not PSN_OK, `most` times at most.
+    template <typename Take>
+    static psn_rc untilRefused(int most, const Take& take) {
+        psn_rc rc = PSN_OK;
+        for (int i = 0; i < most && rc == PSN_OK; ++i) rc = take(std::to_string(i));
+        return rc;
+    }
+    [[nodiscard]] Flow refused(bool as_it_should) const {
+        if (!as_it_should) host.error("WRONG: taken, or refused with another code");
+        return Flow::Continue;
+    }
+    /// For more than there is.
+    void ask(const std::string& greed) const {
+        char said[256];
+        psn_err err{said, sizeof said, 0};
+        const auto table = [&](const std::string& name, std::uint32_t slots) {
+            const psn_counter_spec spec{sizeof spec, slots, 0, 0};
+            psn_counter_table* t = nullptr;
+            return host.counters().open(host.raw(), sdk::abi(name), &spec, &t, &err);
+        };
+        const auto refuse = [&](psn_rc rc, psn_rc expected, const std::string& text) {
+            if (rc != expected) host.error("WRONG: code " + std::to_string(rc) + " for " + greed);
+            throw std::runtime_error(text);
+        };
+        const auto whatTheHostSaid = [&](psn_rc rc) {
+            refuse(rc, PSN_INVALID, std::string(said, err.len));
+        };
+        if (greed == "slots") whatTheHostSaid(table("sample.huge", 1U << 25));
+        if (greed == "tables")
+            whatTheHostSaid(untilRefused(
+                10, [&](const std::string& i) { return table("sample." + i, 1U << 24); }));
+        const auto* metrics = static_cast<const psn_metrics_api*>(
+            host.raw()->get_extension(host.raw(), sdk::abi(PSN_METRICS_ID)));
+        const auto taken = [&](const char* what,
+                               const std::function<psn_rc(const std::string&)>& take) {
+            int n = 0;
+            const auto rc = untilRefused(20'000, [&](const std::string& i) {
+                ++n;
+                return take(i);
+            });
+            refuse(rc, PSN_FULL, std::to_string(n - 1) + " " + what + " were taken");
+        };
+        if (greed == "metrics")
+            taken("metrics", [&](const std::string& i) {
+                psn_metric* m = nullptr;
+                const auto name = "m" + i;
+                return metrics->declare(host.raw(), PSN_METRIC_GAUGE, sdk::abi(name), &m);
+            });
+        if (greed == "timers")
+            taken("timers", [&](const std::string&) {
+                std::uint64_t id = 0;
+                return host.timers().start(
+                    host.raw(), 3'600'000, 0, [](void*) {}, nullptr, &id);
+            });
+    }
     void later(std::chrono::milliseconds delay, std::function<void()> work) const {
         if (host.submit("", [delay, work](bool) {
                 std::this_thread::sleep_for(delay);
@@ -174,6 +232,22 @@ class Sample final : public sdk::Filter {
             });
             return Flow::Pause;
         }
+        if (what == "resume-unpaused") {
+            const auto token = s.pause();
+            const auto& h = host;
+            later(milliseconds(1), [token, &h] {
+                if (token.resume() != PSN_GONE) h.error("WRONG: what did not pause was resumed");
+            });
+            return Flow::Continue;
+        }
+        if (what == "pause-long") {
+            const auto token = s.pause();
+            const auto& h = host;
+            later(milliseconds(150), [token, &h] {
+                h.info(token.resume() == PSN_GONE ? "resumed after all" : "resumed in time");
+            });
+            return Flow::Pause;
+        }
         if (what == "pause-reply") {
             const auto token = s.pause();
             later(milliseconds(1), [token] { token.reply(418, {{"X-From", "later"}}, "later"); });
@@ -220,21 +294,31 @@ class Sample final : public sdk::Filter {
                 host.error("WRONG: a filter could do what only a service may");
             return Flow::Continue;
         }
-        if (what == "too-much") {
+        if (what == "large-value")
+            return refused(s.setValue("sample.big", std::string(5000, 'x')) == PSN_TOO_LARGE);
+        if (what == "many-values")
+            return refused(untilRefused(100, [&](const std::string& i) {
+                               return s.setValue("sample." + i, "x");
+                           }) == PSN_FULL);
+        if (what == "many-fields")
+            return refused(untilRefused(1000, [&](const std::string& i) {
+                               return s.setHeader("X-Many-" + i, "x");
+                           }) == PSN_TOO_LARGE);
+        if (what == "many-response-fields")
+            return refused(untilRefused(1000, [&](const std::string& i) {
+                               return s.addResponseHeader("X-Many-" + i, "x");
+                           }) == PSN_TOO_LARGE);
+        if (what == "long-field")
+            return refused(s.setHeader("X-Long", std::string(100'000, 'x')) == PSN_INVALID);
+        if (what == "large-answer") {
+            sdk::ClientRequest q;
+            q.upstream = "self";
+            q.max_body = 1ULL << 40;
+            return refused(host.send(q, [](const sdk::ClientResponse&) {}) == PSN_TOO_LARGE);
+        }
+        if (what == "not-its-own") {
             std::string error;
             if (s.setValue("other.key", "x") != PSN_DENIED) error += " another's key";
-            if (s.setValue("sample.big", std::string(5000, 'x')) != PSN_TOO_LARGE)
-                error += " a large value";
-            psn_rc rc = PSN_OK;
-            for (int i = 0; i < 100 && rc == PSN_OK; ++i)
-                rc = s.setValue("sample." + std::to_string(i), "x");
-            if (rc != PSN_FULL) error += " 100 values";
-            rc = PSN_OK;
-            for (int i = 0; i < 1000 && rc == PSN_OK; ++i)
-                rc = s.setHeader("X-Many-" + std::to_string(i), "x");
-            if (rc != PSN_TOO_LARGE) error += " 1000 fields";
-            if (s.setHeader("X-Long", std::string(100'000, 'x')) != PSN_INVALID)
-                error += " a long field";
             if (s.setHeader("X-Split", "a\r\nX-B: c") != PSN_INVALID) error += " a split field";
             if (s.reply(200, {{"X-Split", "a\nb"}}, "") != PSN_INVALID) error += " a split reply";
             if (s.reply(99, {}, "") != PSN_INVALID) error += " status 99";

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "host/bridge/log_limit.h"
+
 namespace persona::host::bridge {
 namespace {
 
@@ -70,14 +72,14 @@ TEST(Breaker, ForgetsWhatIsOlderThanTenSeconds) {
         }
 }
 
-TEST(Breaker, WritesOneLineASecondAndSaysHowManyItHeldBack) {
-    Breaker b(1);
+TEST(LogLimit, LetsOneLineASecondThroughAndSaysHowManyItHeldBack) {
+    LogLimit b;
     std::uint64_t held = 99;
-    EXPECT_TRUE(b.mayLog(100 * kSecond, held));
+    EXPECT_TRUE(b.may(100 * kSecond, held));
     EXPECT_EQ(held, 0U);
-    EXPECT_FALSE(b.mayLog(100 * kSecond + 5, held));
-    EXPECT_FALSE(b.mayLog(100 * kSecond + 9, held));
-    EXPECT_TRUE(b.mayLog(102 * kSecond, held));
+    EXPECT_FALSE(b.may(100 * kSecond + 5, held));
+    EXPECT_FALSE(b.may(100 * kSecond + 9, held));
+    EXPECT_TRUE(b.may(102 * kSecond, held));
     EXPECT_EQ(held, 2U);
 }
 

@@ -6,6 +6,7 @@
 namespace persona::host::testing {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -15,6 +16,10 @@ struct Deed {
     int with_deny, with_allow;
     const char* says;        ///< in the log; "" nothing
     const char* fault = "";  ///< the kind that is counted; "" none
+    // What it may not do, and was refused with a code.
+    const char* misuse = "";   ///< the kind that is counted; "" none
+    int times = 0;             ///< in one request
+    const char* refused = "";  ///< what is said then
 };
 class FilterDeed : public ::testing::TestWithParam<Deed> {};
 
@@ -29,6 +34,16 @@ TEST_P(FilterDeed, IsAnsweredAsOnErrorSaysAndTheHostStaysUp) {
         EXPECT_EQ(t.ask(field, "a body").status, expected) << on_error << " with a body";
         if (*GetParam().says != '\0') {
             EXPECT_TRUE(t.logHas(GetParam().says)) << t.log();
+        }
+        for (const std::string kind :
+             {"resumed_twice", "resumed_late", "replied_twice", "too_much"}) {
+            const auto expected_times = kind == GetParam().misuse ? 2 * GetParam().times : 0;
+            const auto name = "browserid_echo_sample_misuse_" + kind + "_total";
+            EXPECT_TRUE(await([&] { return t.metric(name) == expected_times; }))
+                << name << " " << t.metric(name);
+        }
+        if (GetParam().times != 0) {
+            EXPECT_TRUE(t.logHas(GetParam().refused)) << t.log();
         }
         EXPECT_EQ(t.ask().status, 200) << "the next request is served";
         for (const char* kind : {"failed", "bad_result", "deadline"})
@@ -53,7 +68,8 @@ INSTANTIATE_TEST_SUITE_P(
         Deed{"UnknownResult", "X-Do: unknown", 503, 200, "unknown result", "bad_result"},
         Deed{"Stalls", "X-Do: stall", 503, 200, "pause_deadline passed", "deadline"},
         Deed{"Replies", "X-Do: reply", 418, 418, ""},
-        Deed{"RepliesTwice", "X-Do: reply-twice", 418, 418, ""},
+        Deed{"RepliesTwice", "X-Do: reply-twice", 418, 418, "", "", "replied_twice", 1,
+             "answered a request that has its answer"},
         Deed{"RepliesAndContinues", "X-Do: reply-and-continue", 503, 200, "without saying REPLY",
              "bad_result"},
         Deed{"SaysReplyWithoutOne", "X-Do: reply-without", 503, 200, "REPLY without respond()",
@@ -63,12 +79,28 @@ INSTANTIATE_TEST_SUITE_P(
         Deed{"TakesATokenInVain", "X-Do: token-unused", 200, 200, ""},
         Deed{"Aborts", "X-Do: abort", 0, 0, ""}, Deed{"Pauses", "X-Do: pause", 200, 200, ""},
         Deed{"ResumesInsideTheCall", "X-Do: pause-at-once", 200, 200, ""},
-        Deed{"ResumesTwice", "X-Do: resume-twice", 200, 200, ""},
-        Deed{"ResumesLate", "X-Do: resume-late", 503, 200, "pause_deadline passed", "deadline"},
+        Deed{"ResumesTwice", "X-Do: resume-twice", 200, 200, "", "", "resumed_twice", 1,
+             "resumed a request that it had resumed already"},
+        Deed{"ResumesLate", "X-Do: resume-late", 503, 200, "pause_deadline passed", "deadline",
+             "resumed_late", 1, "resumed a request whose pause was over"},
+        Deed{"ResumesWithoutAPause", "X-Do: resume-unpaused", 200, 200, "", "", "resumed_late", 1,
+             "resumed a request whose pause was over"},
         Deed{"PausesThenReplies", "X-Do: pause-reply", 418, 418, ""},
         Deed{"PausesThenFails", "X-Do: pause-fail", 503, 200, "resumed with FAIL", "failed"},
         Deed{"Meddles", "X-Do: meddle", 200, 200, ""},
-        Deed{"AsksForTooMuch", "X-Do: too-much", 200, 200, ""},
+        Deed{"AsksForTooLargeAValue", "X-Do: large-value", 200, 200, "", "", "too_much", 1,
+             "refused: a value of over 4 KiB"},
+        Deed{"AsksForTooManyValues", "X-Do: many-values", 200, 200, "", "", "too_much", 1,
+             "refused: over 64 values in a request"},
+        Deed{"AsksForTooManyFields", "X-Do: many-fields", 200, 200, "", "", "too_much", 1,
+             "refused: a request of over 256 fields"},
+        Deed{"AsksForTooManyFieldsInTheResponse", "X-Do-Response: many-response-fields", 200, 200,
+             "", "", "too_much", 1, "refused: an answer of over 256 fields"},
+        Deed{"AsksForTooLongAField", "X-Do: long-field", 200, 200, "", "", "too_much", 1,
+             "refused: a field of over 16 KiB"},
+        Deed{"AsksForTooLargeAnAnswer", "X-Do: large-answer", 200, 200, "", "", "too_much", 1,
+             "refused: max_body of over 64 MiB"},
+        Deed{"AsksForWhatIsNotItsOwn", "X-Do: not-its-own", 200, 200, ""},
         Deed{"IsSlow", "X-Do: slow", 200, 200, "its budget is 1000 us"},
         Deed{"ReleasesTooMuch", "X-Do: release-too-much", 200, 200, "release() without hold()"},
         Deed{"ThrowsAtTheResponse", "X-Do-Response: throw", 503, 200, "told to throw", "failed"},
@@ -135,6 +167,48 @@ TEST(FilterChain, AThousandPausedRequestsWhoseClientsGo) {
         << t.generations().front().in_flight;
     EXPECT_EQ(t.metric("browserid_echo_sample_completed_total"), 1'000);
     EXPECT_EQ(t.ask().status, 200);
+}
+
+TEST(FilterChain, WhoResumesARequestWhoseClientHasGoneDoesNothingWrong) {
+    HostUnderTest t;
+    t.write(sample("", "allow"));
+    ASSERT_EQ(t.start(), "");
+    {
+        net::testing::RawClient client(t.port());
+        const linger reset{1, 0};
+        ::setsockopt(client.fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        client.send("GET / HTTP/1.1\r\nHost: t\r\nX-Do: pause-long\r\n\r\n");
+        EXPECT_TRUE(await([&] { return t.generations().front().in_flight == 1; }));
+    }
+    EXPECT_TRUE(await([&] { return t.generations().front().in_flight == 0; }));
+    EXPECT_TRUE(t.logHas("resumed after all")) << t.log();
+    EXPECT_EQ(t.metric("browserid_echo_sample_misuse_resumed_late_total"), 0);
+    EXPECT_EQ(t.metric("browserid_echo_sample_misuse_resumed_twice_total"), 0);
+    EXPECT_EQ(t.metric("browserid_echo_sample_fault_deadline_total"), 0);
+}
+
+/// Asks at its creation for more than there is; what it is refused then is said by its own text.
+TEST(FilterChain, WhoAsksForTooMuchAtItsCreationIsRefusedAndCounted) {
+    HostUnderTest t;
+    t.write(sample());
+    ASSERT_EQ(t.start(), "");
+    long times = 0;
+    const auto refusal = [&](const std::string& options) {
+        t.write(sample(options));
+        const auto o = t.reload();
+        EXPECT_FALSE(o.ok) << options;
+        EXPECT_EQ(o.step, "create");
+        EXPECT_EQ(t.metric("browserid_echo_sample_misuse_too_much_total"), ++times) << options;
+        EXPECT_EQ(t.metric("generation_refused_create_total"), times);
+        EXPECT_EQ(t.ask().status, 200);
+        return o.error;
+    };
+    EXPECT_THAT(refusal("greed: slots"), HasSubstr("64 to 16777216 slots"));
+    EXPECT_THAT(refusal("greed: tables"), HasSubstr("left of the 1073741824 for all"));
+    EXPECT_THAT(refusal("greed: metrics"), HasSubstr("997 metrics were taken"));
+    EXPECT_THAT(refusal("greed: timers"), ContainsRegex("99[0-9]+ timers were taken"));
+    EXPECT_THAT(refusal("request_mode: buffer, max: 1GiB"), HasSubstr("16777216 octets"));
+    EXPECT_TRUE(t.logHas("[sample] refused: ")) << t.log();
 }
 
 TEST(FilterChain, InprocUpstreamsInACircleEnd) {

@@ -6,6 +6,7 @@
 
 #include "bench/cpu_time.h"
 #include "host/tables/counters.h"
+#include "host/tables/pages.h"
 #include "host/tables/rates.h"
 
 /// What a counter costs a request: random keys over a whole table of 2 million slots.
@@ -33,9 +34,28 @@ double measure(std::uint64_t keys, const std::function<void(std::uint64_t first)
     return ns[kRounds / 2];
 }
 
+/// What the machine itself takes for one cache line at a random place of 16 MiB, each load waiting
+/// for the one before: the floor of an operation whose key nobody announced.
+double loadLatency() {
+    struct alignas(64) Line {
+        std::uint64_t next;
+    };
+    persona::host::tables::Pages<Line> lines((16UL << 20) / sizeof(Line));
+    // A full-period generator modulo a power of two: one cycle through all lines.
+    for (std::uint64_t i = 0; i < lines.size(); ++i)
+        lines[i].next = (i * 0x5851f42d4c957f2dULL + 0x14057b7ef767814fULL) % lines.size();
+    std::uint64_t at = 0;
+    const double ns = measure(1, [&](std::uint64_t) {
+        for (int i = 0; i < kOperations; ++i)
+            at = static_cast<const volatile Line&>(lines[at]).next;
+    });
+    return at > lines.size() ? 0.0 : ns;
+}
+
 }  // namespace
 
 int main() {
+    std::printf("figure memory-random-load-16-MiB %.1f ns\n", loadLatency());
     const psn_rate_limit limit{100, 20};
     psn_rate_table rates({sizeof(psn_rate_spec), kSlots, 0, 0}, kSecret);
     std::uint64_t allowed = 0;

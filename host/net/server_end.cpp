@@ -22,9 +22,12 @@ void ServerConnection::completeIfDone() {
     if (phase_ == Phase::Lingering && close_after_ && out_.empty()) linger();
 }
 
-/// Gives the client the time to read the answer before unread octets reset the connection.
+/// Gives the client the time to read the answer before unread octets reset the connection. Where
+/// there are none, and none are to come, it is closed at once: that spares a short connection three
+/// system calls and a turn of the loop.
 void ServerConnection::linger() {
     close_after_ = false;
+    if (all_heard_ && !transport_.isTls()) return destroy();
     transport_.shutdownWrite();
     if (peer_eof_) return destroy();
     arm(Wait::Linger);
@@ -52,6 +55,7 @@ void ServerConnection::finishExchange(bool aborted) {
     if (eof_pending_)
         loop_.fault("engine.client.half_closed",
                     "a client had closed its half when it was answered");
+    all_heard_ = (body_ == Body::Done || !exchange->request.hasBody()) && !readable_;
     parser_.reset();
     scanner_.reset();
     if (!keep_alive_ || peer_eof_) {

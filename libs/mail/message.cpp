@@ -20,6 +20,8 @@ std::string_view nameOf(Kind kind) {
             return "address_moved";
         case Kind::AccountClosed:
             return "account_closed";
+        case Kind::Test:
+            return "test";
     }
     return {};
 }
@@ -39,6 +41,7 @@ std::string_view landingPath(Kind kind) {
         case Kind::PasswordChanged:
         case Kind::AddressMoved:
         case Kind::AccountClosed:
+        case Kind::Test:
             break;
     }
     return {};

@@ -16,8 +16,9 @@ enum class Kind {
     PasswordChanged,  ///< notice: the password of the account was changed or reset
     AddressMoved,     ///< notice to the former owner: the address now belongs to another account
     AccountClosed,    ///< notice: the account was cancelled
+    Test,             ///< to whoever runs the service, who asked for it
 };
-constexpr int kKinds = 8;
+constexpr int kKinds = 9;
 
 /// "new", "confirm", ...: for logs, metrics and the catalogues.
 [[nodiscard]] std::string_view nameOf(Kind kind);

@@ -93,14 +93,14 @@ Result<std::unique_ptr<Sender>> makeSender(Options options, Environment environm
     Composer composer({options.public_url, options.wordmark_url, *from, options.remote_logos});
     if (options.transport == Transport::Console)
         return std::unique_ptr<Sender>(
-            std::make_unique<DirectSender>(env, std::move(composer), toConsole()));
+            std::make_unique<DirectSender>(env, std::move(composer), toConsole(), "stdout"));
 
     if (options.directory.empty()) return Error{"mail: directory must be set"};
     if (options.transport == Transport::File) {
         if (auto error = files::makeDirectory(options.directory, 0700); !error.empty())
             return Error{"mail: " + error};
         return std::unique_ptr<Sender>(std::make_unique<DirectSender>(
-            env, std::move(composer), toDirectory(options.directory)));
+            env, std::move(composer), toDirectory(options.directory), options.directory));
     }
     if (auto error = checkSmtp(options.smtp, host); !error.empty()) return Error{"mail: " + error};
     auto spool = Spool::open(options.directory);

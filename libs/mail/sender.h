@@ -27,6 +27,15 @@ class Sender {
     /// a message that must not be sent (bad address, token, ...), a full queue or a disk that
     /// refuses; its text has neither address nor token. Any thread.
     [[nodiscard]] virtual Result<std::string> send(const Message& message) = 0;
+    /// What happened at the other end.
+    struct Delivery {
+        std::string message_id;
+        std::string where;  ///< "mail.example:587", a directory, "stdout"
+    };
+    /// Delivers at once, past the queue, and waits for the other end's answer; nothing is tried
+    /// again. Blocks for the network, as long as the options' limits allow. An error says where it
+    /// came to nothing and which option to look at; it has no address. Any thread.
+    [[nodiscard]] virtual Result<Delivery> sendNow(const Message& message) = 0;
     [[nodiscard]] virtual Counts counts() const = 0;
     /// The queue has no room: send() would refuse. To be asked before work is done for a mail.
     [[nodiscard]] virtual bool full() const { return false; }

@@ -90,6 +90,20 @@ Result<std::string> SmtpSender::send(const Message& message) {
     return std::move(composed->message_id);
 }
 
+Result<Sender::Delivery> SmtpSender::sendNow(const Message& message) {
+    const auto composed =
+        composer_.compose(message, environment_.now_ms(), environment_.random(kRandomOctets));
+    if (!composed) return Error{composed.error()};
+    const auto& smtp = options_.smtp;
+    const auto session = SmtpSession::open(smtp, tls_, stop_signal_);
+    if (!session) return Error{session.error()};
+    const auto where = smtp.host + ":" + std::to_string(smtp.port);
+    const auto outcome = (*session)->send(from_, composed->to, composed->octets);
+    if (outcome.reusable) (*session)->quit();
+    if (outcome.fate != Outcome::Fate::Delivered) return Error{where + ": " + outcome.why};
+    return Delivery{composed->message_id, where};
+}
+
 bool SmtpSender::isFull() const {
     return schedule_.size() + unowned_ >= options_.max_queued;
 }

@@ -29,6 +29,7 @@ class SmtpSender final : public Sender {
     SmtpSender& operator=(const SmtpSender&) = delete;
 
     Result<std::string> send(const Message& message) override;
+    Result<Delivery> sendNow(const Message& message) override;
     [[nodiscard]] Counts counts() const override;
     [[nodiscard]] bool full() const override;
     void stop(std::chrono::milliseconds grace) override;

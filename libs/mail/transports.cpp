@@ -20,6 +20,12 @@ Result<std::string> DirectSender::send(const Message& message) {
     return std::move(composed->message_id);
 }
 
+Result<Sender::Delivery> DirectSender::sendNow(const Message& message) {
+    auto sent = send(message);
+    if (!sent) return Error{sent.error()};
+    return Delivery{std::move(*sent), where_};
+}
+
 Sender::Counts DirectSender::counts() const {
     const std::lock_guard lock(mutex_);
     return counts_;

@@ -13,12 +13,15 @@ namespace persona::mail {
 class DirectSender final : public Sender {
   public:
     using Deliver = std::function<std::string(const Composed& mail, std::int64_t now_ms)>;
-    DirectSender(Environment environment, Composer composer, Deliver deliver)
+    /// `where`: what it delivers to, for people.
+    DirectSender(Environment environment, Composer composer, Deliver deliver, std::string where)
         : environment_(std::move(environment)),
           composer_(std::move(composer)),
-          deliver_(std::move(deliver)) {}
+          deliver_(std::move(deliver)),
+          where_(std::move(where)) {}
 
     Result<std::string> send(const Message& message) override;
+    Result<Delivery> sendNow(const Message& message) override;
     [[nodiscard]] Counts counts() const override;
     void stop(std::chrono::milliseconds grace) override;
 
@@ -26,6 +29,7 @@ class DirectSender final : public Sender {
     const Environment environment_;
     const Composer composer_;
     const Deliver deliver_;
+    const std::string where_;
     mutable std::mutex mutex_;
     Counts counts_;
     bool stopped_ = false;

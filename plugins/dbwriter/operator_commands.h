@@ -22,6 +22,8 @@ struct OperatorPort {
 [[nodiscard]] std::vector<sdk::Command> accountCommands(const OperatorPort& port);
 /// db status|migrate|check|import.
 [[nodiscard]] std::vector<sdk::Command> databaseCommands(const OperatorPort& port);
+/// send-test-mail ADDRESS.
+[[nodiscard]] std::vector<sdk::Command> mailCommands(const OperatorPort& port);
 
 /// Throws sdk::Refusal for a failure of the database.
 [[noreturn]] void refuse(const accounts::Failure& failure);

@@ -51,6 +51,7 @@ class Dbwriter final : public sdk::Service {
                                 [this] { return host.wallMs(); }};
         for (auto& c : accountCommands(port)) command(std::move(c));
         for (auto& c : databaseCommands(port)) command(std::move(c));
+        for (auto& c : mailCommands(port)) command(std::move(c));
     }
 
     void activate() override {

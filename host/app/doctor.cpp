@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include <cctype>
-#include <chrono>
 #include <cstring>
 #include <ctime>
 
+#include "host/app/database_greeting.h"
 #include "host/app/fetch.h"
 
 namespace persona::host::app {
@@ -138,16 +138,18 @@ class Examination {
             return found.ok("database", file);
         }
         if (driver.empty()) return;
-        const auto where = host_.option("database.host") + ":" + host_.option("database.port");
-        const auto begin = std::chrono::steady_clock::now();
-        const auto probe = fetch(host_.settings().engine.outbound, "http://" + where + "/");
-        const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(
-                            std::chrono::steady_clock::now() - begin)
-                            .count();
-        // It speaks another protocol: whatever it says, it was reached.
-        if (probe.error == net::ClientError::Unreachable)
-            return found.fail("database", where + ": " + probe.detail);
-        found.ok("database", where + " was reached in " + std::to_string(ms) + " ms");
+        const auto host = host_.option("database.host"), port = host_.option("database.port");
+        const auto greeting = greetDatabase(host, port);
+        const auto where = host + ":" + port;
+        if (!greeting.error.empty())
+            return found.fail("database", where + ": " + greeting.error +
+                                              "; look at database.host and database.port");
+        const auto text = where + " is " + greeting.version + ", reached in " +
+                          std::to_string(greeting.elapsed_ms) + " ms";
+        if (const auto wanted = tooOld(greeting.version); !wanted.empty())
+            return found.warn("database",
+                              text + "; " + wanted + " or newer is what it is tested with");
+        found.ok("database", text);
     }
 
     [[nodiscard]] int failed() const { return found.failed(); }
@@ -155,7 +157,8 @@ class Examination {
   private:
     void clock(const std::string& date) {
         tm then{};
-        if (::strptime(date.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &then) == nullptr) return;
+        if (::strptime(date.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &then) == nullptr)
+            return found.warn("clock", "the answer has no Date to compare with");
         const auto off = static_cast<std::int64_t>(::timegm(&then)) - ::time(nullptr);
         const auto text =
             std::to_string(off) + " s between this machine and " + host_.option("public_url");

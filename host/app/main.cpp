@@ -13,6 +13,7 @@
 #include "host/app/doctor.h"
 #include "host/app/fetch.h"
 #include "host/app/host.h"
+#include "host/app/key_backup.h"
 
 /// The program persona-host: commands, signals, exit codes.
 namespace persona::host::app {
@@ -28,6 +29,7 @@ constexpr const char* kUsageText =
     "persona-host schema CONFIG       JSON Schema of CONFIG with the options of its plugins, for "
     "editors\n"
     "persona-host healthcheck URL     exit status 0 when GET URL answers 200 within 10 s\n"
+    "persona-host keys export|import  copies the domain's key, encrypted, and puts it back\n"
     "persona-host ctl ...             asks a running process; see persona-host ctl --help\n"
     "persona-host WORDS...            a command of a role, such as: accounts find ADDRESS; "
     "persona-host "
@@ -52,6 +54,12 @@ const std::vector<std::string>& ownCommands() {
                                                     "healthcheck", "schema",       "doctor",
                                                     "version",     "help"};
     return kCommands;
+}
+
+/// Those that work on files; `keys list` and `keys rotate` are keysigner's.
+bool isKeysCommand(int argc, char** argv) {
+    return argc >= 3 && std::string_view(argv[1]) == "keys" &&
+           (std::string_view(argv[2]) == "export" || std::string_view(argv[2]) == "import");
 }
 
 /// Words that name neither a command of the host nor a file: a role of a running process may know
@@ -245,7 +253,7 @@ int main(int argc, char** argv) {
     const auto signals = app::handledSignals();
     ::sigprocmask(SIG_BLOCK, &signals, nullptr);
     const bool ctl = argc >= 2 && std::string_view(argv[1]) == "ctl";
-    if (ctl || app::isRoleCommand(argc, argv)) {
+    if (ctl || (app::isRoleCommand(argc, argv) && !app::isKeysCommand(argc, argv))) {
         const int status = persona::host::admin::ctlMain({argv + (ctl ? 2 : 1), argv + argc});
         std::cout.flush();
         return status;
@@ -259,7 +267,9 @@ int main(int argc, char** argv) {
         return app::kConfig;
     }
     int status = 0;
-    {
+    if (app::isKeysCommand(argc, argv)) {
+        status = app::keysMain({argv + 2, argv + argc}, app::ownPath());
+    } else {
         app::Application application(std::move(sockets));
         status = application.run(argc, argv);
     }

@@ -115,9 +115,7 @@ void UpstreamConnection::takeHead() {
         Fields named = p.fields;
         p.fields.removeIf([&](std::string_view n) { return connectionLists(named, n); });
     }
-    p.fields.removeIf([](std::string_view n) {
-        return isHopByHop(n) || (n.size() == 4 && equalsNoCase(n, "date"));
-    });
+    p.fields.removeIf(isHopByHop);
     std::swap(head_.fields, p.fields);
 }
 

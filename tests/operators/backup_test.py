@@ -3,8 +3,6 @@
 
 Usage: backup_test.py SOURCE_DIR BUILD_DIR
 """
-import glob
-import http.client
 import json
 import os
 import re
@@ -16,36 +14,11 @@ import unittest
 SOURCE, BUILD = (os.path.abspath(a) for a in sys.argv[1:3])
 del sys.argv[1:3]
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from host import Folder, await_true  # noqa: E402
+from browser import Browser  # noqa: E402
+from host import Folder  # noqa: E402
 from service import whole_service  # noqa: E402
 
-SITE, EMAIL, PASSWORD = "https://site.example", "ann@mail.example", "a long enough pass"
-
-
-class Browser:
-    """A session: its cookie and its token against forgery."""
-
-    def __init__(self, port):
-        self.port, self.cookie = port, ""
-        self.csrf = self.call("GET", "session_context")["csrf_token"]
-
-    def call(self, method, name, **arguments):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        body = json.dumps({**arguments, "csrf": self.csrf}) if method == "POST" else None
-        headers = {"Host": "login.example", "Content-Type": "application/json", "Origin": "https://login.example", "X-Forwarded-For": "198.51.100.7"}
-        if self.cookie:
-            headers["Cookie"] = self.cookie
-        connection.request(method, "/wsapi/" + name, body, headers)
-        answer = connection.getresponse()
-        text = answer.read()
-        for field, value in answer.getheaders():
-            if field.lower() == "set-cookie":
-                fresh = dict(c.split("=", 1) for c in self.cookie.split("; ") if c)
-                fresh.update([value.split(";", 1)[0].split("=", 1)])
-                self.cookie = "; ".join(f"{k}={v}" for k, v in fresh.items())
-        connection.close()
-        assert answer.status == 200, (name, answer.status, text)
-        return json.loads(text)
+EMAIL, PASSWORD = "ann@mail.example", "a long enough pass"
 
 
 class Backup(unittest.TestCase):
@@ -53,7 +26,8 @@ class Backup(unittest.TestCase):
         with open(os.path.join(SOURCE, "docs/operators/backup.md")) as f:
             script = re.findall(r"```sh\n(.*?)```", f.read(), re.S)[n]
         places = {"BACKUP": self.folder.file("backup"), "DATABASE": self.folder.file("persona.db"), "SECRETS": self.folder.path,
-                  "DOMAIN_KEY": self.folder.file("domain.pem")}
+                  "KEYSIGNER_YAML": self.folder.file("all.yaml"), "PASSPHRASE_FILE": self.folder.write("passphrase", "a passphrase of some length\n"),
+                  "PATH": os.path.join(BUILD, "bin") + ":" + os.environ["PATH"]}
         done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], env={**os.environ, **places}, capture_output=True, text=True, timeout=60)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
@@ -66,12 +40,7 @@ class Backup(unittest.TestCase):
         self.addCleanup(host.stop)
         host.start()
         browser = Browser(host.router)
-        browser.call("POST", "stage_user", email=EMAIL, site=SITE, **{"pass": PASSWORD})
-        mails = []
-        await_true("the mail is there", lambda: mails.extend(glob.glob(self.folder.file("mail/**/*.eml"), recursive=True)) or mails)
-        with open(mails[0]) as f:
-            token = re.search(r"token=3D([A-Za-z0-9_-]+)|token=([A-Za-z0-9_-]+)", f.read().replace("=\n", ""))
-        browser.call("POST", "complete_user_creation", token=token.group(1) or token.group(2), **{"pass": PASSWORD})
+        browser.sign_up(self.folder.file("mail"), EMAIL, PASSWORD)
         self.assertTrue(browser.call("GET", "session_context")["authenticated"])
         key = self.folder.read("domain.json")
         self.shell(0)

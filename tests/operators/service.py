@@ -6,8 +6,9 @@ from host import Host, free_port
 ROLES = ("browserid", "dbwriter", "verifier", "static", "keysigner")
 
 
-def whole_service(build, folder, public_url="https://login.example", **more):
-    """A Host that has not been started, and the ports of its router and admin listener."""
+def whole_service(build, folder, public_url="https://login.example", dbwriter=None, **more):
+    """A Host that has not been started, and the ports of its router and admin listener. `dbwriter`: options of that
+    role in place of mails as files."""
     router, admin = free_port(), free_port()
     config = {
         "admin": {"address": f"127.0.0.1:{admin}"},
@@ -19,7 +20,7 @@ def whole_service(build, folder, public_url="https://login.example", **more):
         "listeners": [{"name": "router", "address": f"127.0.0.1:{router}", "service": "router", "trusted_proxies": ["127.0.0.1/32"]}],
         "upstreams": [{"name": r, "address": "inproc:" + r} for r in ROLES],
         "services": [{"id": "keysigner", "module": "keysigner.so", "config": {"domain_key": {"file": folder.file("domain.pem")}}},
-                     {"id": "dbwriter", "module": "dbwriter.so", "config": {"mail": {"transport": "file", "directory": folder.file("mail")}}},
+                     {"id": "dbwriter", "module": "dbwriter.so", "config": dbwriter or {"mail": {"transport": "file", "directory": folder.file("mail")}}},
                      {"id": "browserid", "module": "browserid.so"}, {"id": "verifier", "module": "verifier.so"},
                      {"id": "static", "module": "static.so"},
                      {"id": "router", "module": "router.so", "depends_on": ["browserid", "static"],

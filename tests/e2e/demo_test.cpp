@@ -5,7 +5,7 @@
 #include "tests/support/child.h"
 #include "tests/support/temp_dir.h"
 
-/// Issue 2: persona-cli against the running service, in both shapes.
+/// persona-cli against the running service, in both shapes; README.md shows `persona-cli demo`.
 namespace persona::testing {
 namespace {
 

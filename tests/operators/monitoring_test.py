@@ -62,6 +62,17 @@ class Monitoring(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn(f"{len(targets)} rules found", done.stdout)
 
+        with open(os.path.join(SOURCE, "docs/operators/monitoring.md")) as f:
+            config = re.search(r"```yaml\n(.*?)```", f.read(), re.S).group(1).replace("/usr/share/doc/persona-host/operators/monitoring", GUIDE)
+        done = subprocess.run([promtool, "check", "config", self.folder.write("prometheus.yml", config)], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("1 rule files found", done.stdout)
+        # The ports are those of the configurations that ship.
+        for role in ("browserid", "dbwriter", "keysigner", "router", "static", "verifier"):
+            with open(os.path.join(SOURCE, f"packaging/etc/{role}.yaml")) as f:
+                admin = re.search(r'^admin: \{address: "([^"]+)"', f.read(), re.M).group(1)
+            self.assertIn(f'"{admin}"', config, role)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

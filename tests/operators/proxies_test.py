@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The very configurations of docs/operators/tls.md for nginx and HAProxy, in front of the router.
+"""The very configurations of docs/operators/tls.md for nginx, HAProxy and Caddy, in front of the router.
 
 Usage: proxies_test.py SOURCE_DIR BUILD_DIR
 """
@@ -88,6 +88,14 @@ class Proxies(unittest.TestCase):
     def test_haproxy(self):
         port = free_port()
         self.through(port, ["haproxy", "-db", "-f", self.folder.write("haproxy.cfg", self.snippet("haproxy", port))])
+
+    def test_caddy(self):
+        port = free_port()
+        site = self.snippet("caddy", port).replace("login.example {", "https://login.example:%d {\n    bind 127.0.0.1\n    tls %s %s" % (
+            port, self.folder.file("chain.pem"), self.folder.file("key.pem"))).replace("127.0.0.1:10002", f"127.0.0.1:{self.host.router}")
+        os.environ.update(XDG_DATA_HOME=self.folder.path, XDG_CONFIG_HOME=self.folder.path)
+        rules = self.folder.write("Caddyfile", "{\n    admin off\n    auto_https disable_redirects\n}\n" + site)
+        self.through(port, ["caddy", "run", "--adapter", "caddyfile", "--config", rules])
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@
 
 #include <cerrno>
 #include <chrono>
-#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 
@@ -83,10 +83,11 @@ DatabaseGreeting greetDatabase(const std::string& host, const std::string& port)
 std::string tooOld(const std::string& version) {
     // Before MariaDB 11 it calls itself 5.5.5-10.x towards some.
     const auto own = version.starts_with("5.5.5-") ? version.substr(6) : version;
-    unsigned major = 0, minor = 0;
-    if (own.find("TiDB") != std::string::npos || own.find("Vitess") != std::string::npos ||
-        std::sscanf(own.c_str(), "%u.%u", &major, &minor) != 2)
-        return "";
+    if (own.find("TiDB") != std::string::npos || own.find("Vitess") != std::string::npos) return "";
+    const auto dot = own.find('.');
+    if (dot == std::string::npos) return "";
+    const auto major = std::strtoul(own.c_str(), nullptr, 10);
+    const auto minor = std::strtoul(own.c_str() + dot + 1, nullptr, 10);
     if (own.find("MariaDB") != std::string::npos)
         return major < 10 || (major == 10 && minor < 6) ? "10.6" : "";
     return major < 8 ? "8.0" : "";

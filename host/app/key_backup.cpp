@@ -132,7 +132,7 @@ Key parseKey(const std::string& pem, const std::string& file, const std::string&
     const auto answer = [](char* to, int size, int, void* user) {
         const auto& text = *static_cast<const std::string*>(user);
         if (text.size() > static_cast<std::size_t>(size)) return -1;
-        std::memcpy(to, text.data(), text.size());
+        text.copy(to, text.size());
         return static_cast<int>(text.size());
     };
     Key key(::PEM_read_bio_PrivateKey(in.get(), nullptr, answer,

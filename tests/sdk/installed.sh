@@ -10,6 +10,9 @@ finish() {
     rm -rf "$work"
 }
 trap finish EXIT
+guides=$(cd "$(dirname "$0")/../.." && pwd)
+# The first block of that language in a page.
+block() { awk -v language="$2" '/^```/ { if (on) exit; on = $0 == "```" language; next } on' "$1"; }
 # Says what a command said when it fails.
 quietly() { "$@" >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }; }
 
@@ -44,7 +47,7 @@ rustc --edition 2021 --crate-type cdylib -C panic=abort -C opt-level=2 -C link-a
 
 # All of them in the real program.
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-sed "s|@HERE@|$made|; s|@EXAMPLES@|$examples|; s|127.0.0.1:8080|127.0.0.1:$port|g" "$examples/persona.yaml" >"$work/persona.yaml"
+sed "s|@HERE@|$made|; s|@EXAMPLES@|$examples|; s|127.0.0.1:8080|127.0.0.1:$port|g; s|socket: var|socket: $work/var|" "$examples/persona.yaml" >"$work/persona.yaml"
 (cd "$work" && exec "$build/bin/persona-host" run persona.yaml) >"$work/host.log" 2>&1 &
 host=$!
 until grep -q 'ready: process' "$work/host.log"; do
@@ -67,6 +70,13 @@ deep=$(printf '[%.0s' {1..9})
 answers 400 -H 'Content-Type: application/json' -H 'X-Api-Key: another-example-key' -d "$deep" "$url"
 grep -q 'nested too deeply' "$work/answer"
 control=$work/var/run/examples.sock
+# The way of a newcomer, as start.md has it, into this running program.
+mkdir "$work/author"
+block "$guides/sdk/doc/start.md" sh >"$work/start.sh"
+(cd "$work/author" && CONFIG=$work/persona.yaml CMAKE_PREFIX_PATH=$work/sdk PATH=$work/sdk/bin:$build/bin:$PATH \
+    bash -euo pipefail "$work/start.sh")
+"$build/bin/persona-host" ctl --socket "$control" modules | grep -q '^my-rule *0.2.0'
+answers 200 -H 'X-Api-Key: another-example-key' "$url"
 # A plugin as it was built with the SDK 1.0 takes the place of today's, while the program runs.
 if [[ $(uname -m) == x86_64 ]]; then
     cp "$(dirname "$0")/../data/plugins/sdk-1.0/json-depth.so" "$work/json-depth.so"
@@ -81,8 +91,6 @@ host=
 
 # What the guides show. README.md: a whole plugin; testing.md: a use of the harness, with the includes
 # before it; commands.md: a part of the example.
-guides=$(cd "$(dirname "$0")/../.." && pwd)
-block() { awk -v language="$2" '/^```/ { if (on) exit; on = $0 == "```" language; next } on' "$1"; }
 hello=$work/hello
 mkdir "$hello"
 block "$guides/README.md" cpp >"$hello/hello.cpp"

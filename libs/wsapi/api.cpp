@@ -137,8 +137,13 @@ std::optional<std::string> Api::classCookie(const Call& call) const {
 void Api::finish(Call& call, Answer& answer) const {
     call.outcomes.note(answer.outcome);
     if (call.endpoint == nullptr || call.endpoint->internal()) return;
-    if (call.replace_cookie || !(call.session == call.received))
+    auto came = call.received;
+    came.pending = call.session.pending;
+    if (call.replace_cookie || !(call.session == came))
         answer.cookies.push_back(options_.sessions->write(call.session));
+    if (!(call.session.pending == call.received.pending))
+        answer.cookies.push_back(
+            options_.sessions->writePending(call.session.pending, call.now_ms));
     if (auto c = classCookie(call)) answer.cookies.push_back(std::move(*c));
     for (auto& c : call.cookies) answer.cookies.push_back(std::move(c));
 }

@@ -49,28 +49,38 @@ std::string text(const Json& o, std::string_view name) {
     return v == nullptr ? std::string() : *v;
 }
 
-std::string encode(const Session& s) {
+void addText(Json& o, const char* name, const std::string& value) {
+    if (!value.empty()) o.add(name, value);
+}
+
+Json encode(const Session& s) {
     Json o = Json::object();
-    const auto add = [&](const char* name, const std::string& value) {
-        if (!value.empty()) o.add(name, value);
-    };
-    add("csrf", s.csrf);
+    addText(o, "csrf", s.csrf);
     if (s.userid != 0) {
         o.add("userid", s.userid);
         o.add("auth_level", s.level == Level::Password ? "password" : "assertion");
         o.add("epoch", s.epoch);
     }
     if (s.ephemeral) o.add("ephemeral", true);
-    add("pendingCreation", s.pending_creation);
-    add("pendingAddition", s.pending_addition);
-    add("pendingReset", s.pending_reset);
-    add("pendingReverification", s.pending_reverification);
     if (!s.origins.empty()) {
         Json list = Json::array();
         for (const auto& origin : s.origins) list.push(origin);
         o.add("origins", std::move(list));
     }
-    return o.dump();
+    return o;
+}
+
+Session decode(const Json& json) {
+    Session s;
+    s.csrf = text(json, "csrf");
+    s.userid = integer(json, "userid");
+    if (s.userid != 0)
+        s.level = text(json, "auth_level") == "password" ? Level::Password : Level::Assertion;
+    s.epoch = integer(json, "epoch");
+    s.ephemeral = json.find("ephemeral") != nullptr;
+    if (const auto* list = json.find("origins"); list != nullptr)
+        for (const auto& origin : list->items()) s.origins.push_back(origin.text());
+    return s;
 }
 
 }  // namespace
@@ -108,9 +118,12 @@ SessionCookies::SessionCookies(SessionOptions options)
     : options_(std::move(options)),
       keys_(deriveKeys(options_.secrets, "persona session cookie 1")),
       name_("browserid_state"),
+      pending_name_("browserid_pending"),
       secure_(options_.public_url.starts_with("https://")) {
-    if (!options_.public_url.starts_with("https://login.persona.org"))
-        name_ += "_" + md5Prefix(options_.public_url);
+    if (options_.public_url.starts_with("https://login.persona.org")) return;
+    const auto own = "_" + md5Prefix(options_.public_url);
+    name_ += own;
+    pending_name_ += own;
 }
 
 Session SessionCookies::fresh(std::int64_t now_ms) const {
@@ -121,13 +134,26 @@ Session SessionCookies::fresh(std::int64_t now_ms) const {
 }
 
 SessionCookies::Opened SessionCookies::open(std::string_view field, std::int64_t now_ms) const {
-    const auto value = cookieValue(field, name_);
-    if (!value) return {fresh(now_ms), false};
-    if (auto session = decode(*value, now_ms)) return {std::move(*session), false};
-    return {fresh(now_ms), true};
+    Opened out{fresh(now_ms), false};
+    Times times;
+    if (const auto value = cookieValue(field, name_)) {
+        const auto json = unseal(name_, *value, now_ms, times);
+        out.replace = !json.has_value();
+        if (json) {
+            out.session = decode(*json);
+            out.session.created_ms = times.created_ms;
+            out.session.duration_ms = times.duration_ms;
+        }
+    }
+    if (const auto value = cookieValue(field, pending_name_))
+        if (const auto json = unseal(pending_name_, *value, now_ms, times))
+            out.session.pending = {text(*json, "creation"), text(*json, "addition"),
+                                   text(*json, "reset"), text(*json, "reverification")};
+    return out;
 }
 
-std::optional<Session> SessionCookies::decode(std::string_view value, std::int64_t now_ms) const {
+std::optional<Json> SessionCookies::unseal(const std::string& name, std::string_view value,
+                                           std::int64_t now_ms, Times& times) const {
     if (value.size() > kMaxCookie) return std::nullopt;
     std::array<std::string_view, 5> parts;
     for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -144,39 +170,44 @@ std::optional<Session> SessionCookies::decode(std::string_view value, std::int64
     const auto sealed = protocol::decodeBase64Url(parts[1]);
     const auto tag = protocol::decodeBase64Url(parts[4]);
     if (!nonce || !sealed || !tag) return std::nullopt;
-    const auto bound = name_ + "." + std::string(parts[2]) + "." + std::string(parts[3]);
+    const auto bound = name + "." + std::string(parts[2]) + "." + std::string(parts[3]);
     std::optional<std::string> content;
     for (std::size_t i = 0; i < keys_.size() && !content; ++i)
         content = wsapi::open(keys_[i], {*nonce, *sealed, *tag}, bound);
     if (!content) return std::nullopt;
-    const auto json = Json::parse(*content);
+    auto json = Json::parse(*content);
     if (!json || !json->isObject()) return std::nullopt;
-    Session s;
-    s.csrf = text(*json, "csrf");
-    s.userid = integer(*json, "userid");
-    if (s.userid != 0)
-        s.level = text(*json, "auth_level") == "password" ? Level::Password : Level::Assertion;
-    s.epoch = integer(*json, "epoch");
-    s.ephemeral = json->find("ephemeral") != nullptr;
-    s.pending_creation = text(*json, "pendingCreation");
-    s.pending_addition = text(*json, "pendingAddition");
-    s.pending_reset = text(*json, "pendingReset");
-    s.pending_reverification = text(*json, "pendingReverification");
-    if (const auto* list = json->find("origins"); list != nullptr)
-        for (const auto& origin : list->items()) s.origins.push_back(origin.text());
-    s.created_ms = *created;
-    s.duration_ms = *duration;
-    return s;
+    times = {*created, *duration};
+    return json;
+}
+
+std::string SessionCookies::sealedCookie(const std::string& name, const Json& content,
+                                         Times times) const {
+    const auto created = std::to_string(times.created_ms);
+    const auto duration = std::to_string(times.duration_ms);
+    const auto sealed = seal(keys_.front(), content.dump(), name + "." + created + "." + duration);
+    return name + "=" + protocol::encodeBase64Url(sealed.nonce) + "." +
+           protocol::encodeBase64Url(sealed.text) + "." + created + "." + duration + "." +
+           protocol::encodeBase64Url(sealed.tag) + attributes(times.created_ms + times.duration_ms);
+}
+
+std::string SessionCookies::attributes(std::int64_t expires_ms) const {
+    return "; path=/wsapi; expires=" + httpDate(expires_ms) + (secure_ ? "; secure" : "") +
+           "; httponly; samesite=lax";
 }
 
 std::string SessionCookies::write(const Session& s) const {
-    const auto created = std::to_string(s.created_ms), duration = std::to_string(s.duration_ms);
-    const auto sealed = seal(keys_.front(), encode(s), name_ + "." + created + "." + duration);
-    return name_ + "=" + protocol::encodeBase64Url(sealed.nonce) + "." +
-           protocol::encodeBase64Url(sealed.text) + "." + created + "." + duration + "." +
-           protocol::encodeBase64Url(sealed.tag) +
-           "; path=/wsapi; expires=" + httpDate(s.expiresMs()) + (secure_ ? "; secure" : "") +
-           "; httponly; samesite=lax";
+    return sealedCookie(name_, encode(s), {s.created_ms, s.duration_ms});
+}
+
+std::string SessionCookies::writePending(const Pending& pending, std::int64_t now_ms) const {
+    if (pending.empty()) return pending_name_ + "=" + attributes(0);
+    Json o = Json::object();
+    addText(o, "creation", pending.creation);
+    addText(o, "addition", pending.addition);
+    addText(o, "reset", pending.reset);
+    addText(o, "reverification", pending.reverification);
+    return sealedCookie(pending_name_, o, {now_ms, options_.authentication_duration_ms});
 }
 
 void SessionCookies::signIn(Session& s, const SignIn& how, std::string_view user_agent,

@@ -6,22 +6,32 @@
 #include <string_view>
 #include <vector>
 
+#include "libs/protocol/json.h"
 #include "libs/wsapi/secret_file.h"
 
 namespace persona::wsapi {
 
 enum class Level : std::uint8_t { None, Assertion, Password };
 
-/// What a browser's session holds (wsapi.md 3.2). A value: handlers change it, and a cookie is
-/// written when it differs from the one that came.
+/// Secrets of the operations that a browser staged. They have a cookie of their own, which look-ups
+/// and polls never write: an answer to one of those that was on its way while something was staged
+/// would take the secret away again, and the link ask for a password (docs/decisions/0130).
+struct Pending {
+    std::string creation, addition, reset, reverification;
+
+    [[nodiscard]] bool empty() const { return *this == Pending(); }
+    bool operator==(const Pending&) const = default;
+};
+
+/// What a browser's session holds (wsapi.md 3.2). A value: handlers change it, and the cookie is
+/// written whose part differs from what came.
 struct Session {
     std::string csrf;
     std::int64_t userid = 0;  ///< 0: nobody is signed in
     Level level = Level::None;
     std::int64_t epoch = 0;  ///< of the account when the session was made (W14)
     bool ephemeral = false;  ///< ends when it was said to, whatever goes on (W16)
-    /// The secrets that this browser staged.
-    std::string pending_creation, pending_addition, pending_reset, pending_reverification;
+    Pending pending;
     /// Sites whose dialogs this browser opened last, newest first (W32); at most 3.
     std::vector<std::string> origins;
     std::int64_t created_ms = 0, duration_ms = 0;
@@ -53,8 +63,10 @@ class SessionCookies {
     };
     /// Of the Cookie field. Whatever is no session of ours, or has expired, is none (W11).
     [[nodiscard]] Opened open(std::string_view cookie_field, std::int64_t now_ms) const;
-    /// Value of Set-Cookie.
+    /// Value of Set-Cookie: all of the session but what is pending.
     [[nodiscard]] std::string write(const Session& session) const;
+    /// Value of Set-Cookie: what is pending; the cookie goes when nothing is.
+    [[nodiscard]] std::string writePending(const Pending& pending, std::int64_t now_ms) const;
 
     /// Signs in: level, durations and a new CSRF token (wsapi.md 3.3, W33). An ephemeral wish
     /// yields to a phone of Firefox OS. Without `renew` the duration stays as it is.
@@ -75,10 +87,19 @@ class SessionCookies {
     [[nodiscard]] static bool isFirefoxOs(std::string_view user_agent);
 
   private:
-    [[nodiscard]] std::optional<Session> decode(std::string_view value, std::int64_t now_ms) const;
+    /// The times that stand readable in a cookie.
+    struct Times {
+        std::int64_t created_ms = 0, duration_ms = 0;
+    };
+    [[nodiscard]] std::string sealedCookie(const std::string& name, const protocol::Json& content,
+                                           Times times) const;
+    [[nodiscard]] std::optional<protocol::Json> unseal(const std::string& name,
+                                                       std::string_view value, std::int64_t now_ms,
+                                                       Times& times) const;
+    [[nodiscard]] std::string attributes(std::int64_t expires_ms) const;
     SessionOptions options_;
     KeyRing keys_;
-    std::string name_;
+    std::string name_, pending_name_;
     bool secure_;
 };
 

@@ -2,7 +2,8 @@
 #include "plugins/browserid/reads.h"
 
 /// The polls of a browser that waits for a mailed link to be clicked, and what such a link is
-/// about (wsapi.md 4.3, 4.4). None of them consumes a token.
+/// about (wsapi.md 4.3, 4.4). None of them consumes a token or sets a cookie: of two answers that
+/// are on their way at once the later one would win (docs/decisions/0130).
 namespace persona::browserid {
 
 namespace {
@@ -40,10 +41,9 @@ Step userCreation(const Reads& r, Call& call) {
         if (!owns) return wsapi::databaseDown();
         if (*owns) return complete(call);
     }
-    const auto pending = isPending(r, call.session.pending_creation, call.now_ms);
+    const auto pending = isPending(r, call.session.pending.creation, call.now_ms);
     if (!pending) return wsapi::databaseDown();
     if (*pending) return status("pending");
-    call.session.pending_creation.clear();
     return status("mustAuth");
 }
 
@@ -52,14 +52,10 @@ Step emailAddition(const Reads& r, Call& call) {
     if (!address) return badAddress();
     const auto owns = r.reader.userOwnsEmail(call.session.userid, *address);
     if (!owns) return wsapi::databaseDown();
-    if (*owns) {
-        call.session.pending_addition.clear();
-        return status("complete");
-    }
-    const auto pending = isPending(r, call.session.pending_addition, call.now_ms);
+    if (*owns) return status("complete");
+    const auto pending = isPending(r, call.session.pending.addition, call.now_ms);
     if (!pending) return wsapi::databaseDown();
     if (*pending) return status("pending");
-    call.session.pending_addition.clear();
     return status("failed");
 }
 
@@ -71,7 +67,6 @@ Step emailReverify(const Reads& r, Call& call) {
     if (!info) return wsapi::databaseDown();
     if (!*info || (*info)->user != call.session.userid) return status("failed");
     if (!(*info)->verified) return status("pending");
-    call.session.pending_reverification.clear();
     return status("complete");
 }
 
@@ -80,7 +75,7 @@ Step emailReverify(const Reads& r, Call& call) {
 Step reset(const Reads& r, Call& call) {
     const auto address = accounts::Address::parse(call.text("email"));
     if (!address) return badAddress();
-    const auto pending = isPending(r, call.session.pending_reset, call.now_ms);
+    const auto pending = isPending(r, call.session.pending.reset, call.now_ms);
     if (!pending) return wsapi::databaseDown();
     if (*pending) return status("pending");
     if (call.session.authenticated()) {
@@ -98,8 +93,8 @@ bool mustAuthenticate(const Call& call, const accounts::Staged& staged, const st
     const auto is = [&](const std::string& own) {
         return !own.empty() && wsapi::equalSecrets(own, token);
     };
-    if (is(s.pending_creation) || is(s.pending_reset)) return false;
-    return !((is(s.pending_reverification) || is(s.pending_addition)) &&
+    if (is(s.pending.creation) || is(s.pending.reset)) return false;
+    return !((is(s.pending.reverification) || is(s.pending.addition)) &&
              s.level == wsapi::Level::Password && staged.user == s.userid);
 }
 

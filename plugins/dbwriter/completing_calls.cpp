@@ -24,13 +24,13 @@ bool isOwn(const std::string& pending, const std::string& token) {
 
 /// Ends a call whose operation was done: who did it is signed in.
 Step completed(const Writes& w, Call& call, const Outcome<Completion>& done,
-               std::string wsapi::Session::*pending, bool renew, const char* event) {
+               std::string wsapi::Pending::*pending, bool renew, const char* event) {
     if (!done) {
         if (done.failure().reason != Reason::Unavailable && pending != nullptr)
-            (call.session.*pending).clear();
+            (call.session.pending.*pending).clear();
         return answerTo(done.failure());
     }
-    if (pending != nullptr) (call.session.*pending).clear();
+    if (pending != nullptr) (call.session.pending.*pending).clear();
     call.outcomes.note(wsapi::Outcome::TokenOk);
     call.proven_addresses.push_back(done->address);
     if (done->took) tell(w, call, mail::Kind::AddressMoved, 0, {done->address});
@@ -45,7 +45,7 @@ Step completedReset(const Writes& w, Call& call, accounts::UserId user,
     auto owners = provenAddresses(w, user);
     const auto done = w.writer.completeReset(call.text("token"), std::move(hash), call.now_ms);
     if (done) tell(w, call, mail::Kind::PasswordChanged, done->user, std::move(owners));
-    return completed(w, call, done, &wsapi::Session::pending_reset, true, event);
+    return completed(w, call, done, &wsapi::Pending::reset, true, event);
 }
 
 /// Another browser than the one that staged: the password staged with the token is asked for.
@@ -69,9 +69,9 @@ Step byStagedPassword(const Writes& w, SecretPtr pass, std::function<Step(Call&)
 Step completeUserCreation(const Writes& w, Call& call) {
     const auto finish = [&w](Call& c) -> Step {
         return completed(w, c, w.writer.completeNewAccount(c.text("token"), c.now_ms),
-                         &wsapi::Session::pending_creation, true, "complete_user_creation.success");
+                         &wsapi::Pending::creation, true, "complete_user_creation.success");
     };
-    if (isOwn(call.session.pending_creation, call.text("token"))) return finish(call);
+    if (isOwn(call.session.pending.creation, call.text("token"))) return finish(call);
     const auto pass = call.given("pass");
     if (!pass) return wsapi::refusal(401, "Provide your password");
     return byStagedPassword(w, std::make_shared<Secret>(*pass), finish);
@@ -120,7 +120,7 @@ Step completeReset(const Writes& w, Call& call) {
     };
     if (staged->password_hash) {
         const auto transition = [finish](Call& c) -> Step { return finish(c, std::nullopt); };
-        if (isOwn(call.session.pending_reset, token)) return transition(call);
+        if (isOwn(call.session.pending.reset, token)) return transition(call);
         if (!pass) return wsapi::refusal(401, "Provide your password");
         return byStagedPassword(w, std::make_shared<Secret>(*pass), transition);
     }
@@ -141,14 +141,14 @@ Step completeTransition(const Writes& w, Call& call) {
     const auto finish = [&w](Call& c) -> Step {
         const auto staged = w.reader.staged(c.text("token"), c.now_ms);
         if (!staged) {
-            if (staged.failure().reason != Reason::Unavailable) c.session.pending_reset.clear();
+            if (staged.failure().reason != Reason::Unavailable) c.session.pending.reset.clear();
             return answerTo(staged.failure());
         }
         if (staged->kind != StagedKind::Transition) return wsapi::noSuchToken();
         return completedReset(w, c, staged->user.value_or(0), std::nullopt,
                               "complete_transition.success");
     };
-    if (isOwn(call.session.pending_reset, call.text("token"))) return finish(call);
+    if (isOwn(call.session.pending.reset, call.text("token"))) return finish(call);
     const auto pass = call.given("pass");
     if (!pass) return wsapi::refusal(401, "Provide your password");
     return byStagedPassword(w, std::make_shared<Secret>(*pass), finish);

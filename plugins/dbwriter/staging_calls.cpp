@@ -60,19 +60,19 @@ Step hashAndStageUser(const Writes& w, const Call& call, const Address& address)
                 if (!staged) return refused(w, c, staged.failure());
                 w.events.flow("stage_user.success");
                 if (staged->user) {
-                    c.session.pending_addition = staged->tokens.token;
+                    c.session.pending.addition = staged->tokens.token;
                     return mailStaged(
                         w, c, mail::Kind::Confirm, address.spelling(), staged->tokens,
                         wsapi::jsonAnswer(
                             Json::object().add("success", true).add("unverified", true)));
                 }
-                c.session.pending_creation = staged->tokens.token;
+                c.session.pending.creation = staged->tokens.token;
                 return mailStaged(w, c, mail::Kind::NewAccount, address.spelling(), staged->tokens);
             }
             const auto staged = w.writer.stageNewAccount(address, hash, site, w.limits, c.now_ms);
             if (!staged) return refused(w, c, staged.failure());
             w.events.flow("stage_user.success");
-            c.session.pending_creation = staged->token;
+            c.session.pending.creation = staged->token;
             return mailStaged(w, c, mail::Kind::NewAccount, address.spelling(), *staged);
         });
 }
@@ -109,7 +109,7 @@ Step stageEmail(const Writes& w, Call& call) {
             return refused(w, c, staged.failure());
         }
         w.events.flow("stage_email.success");
-        c.session.pending_addition = staged->token;
+        c.session.pending.addition = staged->token;
         return mailStaged(w, c, mail::Kind::Confirm, address.spelling(), *staged);
     };
     return unlessOffline(w, call, *address, [&w, stage, pass](Call& c) -> Step {
@@ -134,7 +134,7 @@ Step stageReverify(const Writes& w, Call& call) {
         return refused(w, call, staged.failure());
     }
     w.events.flow("stage_reverify.success");
-    call.session.pending_reverification = staged->token;
+    call.session.pending.reverification = staged->token;
     return mailStaged(w, call, mail::Kind::Confirm, address->spelling(), *staged);
 }
 
@@ -157,7 +157,7 @@ Step stageReset(const Writes& w, Call& call) {
         return refused(w, call, staged.failure());
     }
     w.events.flow("stage_reset.success");
-    call.session.pending_reset = staged->token;
+    call.session.pending.reset = staged->token;
     return mailStaged(w, call, mail::Kind::Reset, address->spelling(), *staged);
 }
 
@@ -178,7 +178,7 @@ Step stageTransition(const Writes& w, Call& call) {
                           return refused(w, c, staged.failure());
                       }
                       w.events.flow("stage_transition.success");
-                      c.session.pending_reset = staged->token;
+                      c.session.pending.reset = staged->token;
                       return mailStaged(w, c, mail::Kind::Transition, address.spelling(), *staged);
                   });
 }

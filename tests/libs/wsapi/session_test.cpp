@@ -44,16 +44,49 @@ TEST(SessionCookies, WhatWasWrittenIsRead) {
     auto c = cookies();
     auto s = c.fresh(kNow);
     c.signIn(s, {42, 7, Level::Password, true, true}, "Browser", kNow);
-    s.pending_creation = "creation";
-    s.pending_addition = "addition";
-    s.pending_reset = "reset";
-    s.pending_reverification = "again";
+    s.pending.creation = "creation";
+    s.pending.addition = "addition";
+    s.pending.reset = "reset";
+    s.pending.reverification = "again";
     s.origins = {"https://a.example", "http://b.example:81"};
-    const auto opened = c.open("x=1; " + sentBack(c.write(s)) + "; y=2", kNow + 1);
+    const auto pending = c.writePending(s.pending, kNow);
+    const auto opened =
+        c.open("x=1; " + sentBack(c.write(s)) + "; y=2; " + sentBack(pending), kNow + 1);
     EXPECT_FALSE(opened.replace);
     EXPECT_EQ(opened.session, s);
     EXPECT_EQ(s.duration_ms, kHour);
     EXPECT_EQ(s.epoch, 7);
+}
+
+TEST(SessionCookies, WhatIsPendingHasACookieOfItsOwn) {
+    auto c = cookies();
+    auto s = c.fresh(kNow);
+    s.csrf = "token";
+    s.pending.reset = "secret";
+    const auto set = c.writePending(s.pending, kNow);
+    EXPECT_EQ(set.find("browserid_pending_3e983a="), 0U) << set;
+    EXPECT_TRUE(set.ends_with("; httponly; samesite=lax")) << set;
+    const auto sent = sentBack(set);
+    EXPECT_EQ(c.open(sentBack(c.write(s)), kNow).session.pending, Pending());
+    // Another session's answer came in between: the secret is there all the same.
+    auto other = c.fresh(kNow);
+    other.csrf = "other";
+    const auto both = c.open(sentBack(c.write(other)) + "; " + sent, kNow).session;
+    EXPECT_EQ(both.csrf, "other");
+    EXPECT_EQ(both.pending, s.pending);
+    EXPECT_EQ(c.open(sent, kNow).session.pending, s.pending) << "a session that has expired";
+    EXPECT_FALSE(c.open(sent, kNow).replace);
+    EXPECT_TRUE(c.open(sent, kNow + kWeeks + 1).session.pending.empty());
+    // Neither is taken for the other, and garbage for neither.
+    const auto value = sent.substr(sent.find('=') + 1);
+    EXPECT_TRUE(c.open(c.name() + "=" + value, kNow).replace);
+    auto bad = sent;
+    bad[bad.size() - 1] = bad.back() == 'A' ? 'B' : 'A';
+    bad[30] = bad[30] == 'A' ? 'B' : 'A';
+    EXPECT_TRUE(c.open(bad, kNow).session.pending.empty());
+    const auto gone = c.writePending({}, kNow);
+    EXPECT_EQ(gone.find("browserid_pending_3e983a=; path=/wsapi; expires=Thu, 01 Jan 1970"), 0U)
+        << gone;
 }
 
 TEST(SessionCookies, GarbageIsNoSession) {
@@ -126,12 +159,12 @@ TEST(SessionCookies, SignInRules) {
              kNow);
     EXPECT_EQ(s.duration_ms, 315'360'000'000);
     EXPECT_FALSE(s.ephemeral);
-    s.pending_reset = "x";
+    s.pending.reset = "x";
     const auto token = s.csrf;
     c.signOut(s, kNow);
     EXPECT_FALSE(s.authenticated());
     EXPECT_EQ(s.csrf, token);
-    EXPECT_TRUE(s.pending_reset.empty());
+    EXPECT_TRUE(s.pending.reset.empty());
     EXPECT_EQ(s.duration_ms, kWeeks);
 }
 

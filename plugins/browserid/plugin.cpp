@@ -1,8 +1,4 @@
-#include <persona/sdk/service.hpp>
-
-#include <list>
-
-#include "libs/wsapi/role_parts.h"
+#include "plugins/api_role.h"
 #include "plugins/browserid/reads.h"
 
 /// The role that answers what can be read, signs people in and fetches their certificates
@@ -31,79 +27,26 @@ const std::vector<wsapi::OptionRow>& ownOptions() {
 
 }  // namespace
 
-class Browserid final : public sdk::Service {
+class Browserid final : public plugins::ApiRole {
   public:
     static std::vector<psn_option> options() {
         return wsapi::optionTable<psn_option>(ownOptions(), sdk::option);
     }
 
     Browserid(const psn_host* h, const psn_config* c)
-        : Service(h, c),
-          settings_(wsapi::readSettings(config)),
-          executors_{config.str("executors.browserid"), config.str("executors.passwords"),
-                     config.str("executors.strangers")},
-          events_([this](wsapi::Events::Level level, std::string_view line) {
-              host.log(level == wsapi::Events::Level::Alert  ? PSN_LOG_ERROR
-                       : level == wsapi::Events::Level::Warn ? PSN_LOG_WARN
-                                                             : PSN_LOG_INFO,
-                       line);
-          }),
-          compare_time_(host.timing("bcrypt.compare_time")) {
-        settings_.database.read_only = true;
-        wsapi::countWork(settings_, host);
-        wsapi::logFailures(settings_, host);
-        for (const auto& e : wsapi::endpoints()) {
-            if (!wsapi::servedBy(e, false)) continue;
-            paths_.push_back("/wsapi/" + std::string(e.name));
-            const auto counted = host.counter("wsapi." + std::string(e.name));
-            RouteOptions o;
-            o.body = PSN_BODY_BUFFER;
-            o.max_body = 10'240;
-            route(e.method, paths_.back(), e.name, o, [this, &e, counted](const sdk::Stream& s) {
-                counted.add();
-                wsapi::serve(*api_, host, executors_, s, e.name);
-            });
-        }
-        RouteOptions others;
-        others.match = PSN_MATCH_PREFIX;
-        route("", "/wsapi", "no_such_api", others,
-              [](const sdk::Stream& s) { wsapi::send(s, wsapi::refusal(400, "no such api")); });
-    }
+        : ApiRole(h, c, "browserid"), compare_time_(host.timing("bcrypt.compare_time")) {}
 
     void activate() override {
-        wsapi::requireExecutors(host, executors_);
-        if (!settings_.cef.host.empty())
-            events_.sendTo(wsapi::orThrow(wsapi::CefSyslog::open(settings_.cef)));
-        parts_ = std::make_unique<wsapi::RoleParts>(
-            settings_,
-            wsapi::RolePorts{"browserid", wsapi::transportOver<sdk::ClientRequest>(host, 10'000),
-                             [this] { return host.wallMs(); },
-                             [this] { return host.monotonicNs() / 1'000'000; },
-                             discovery::clientPort<sdk::ClientRequest>(
-                                 host, {PSN_OK, PSN_TIMEOUT, PSN_FULL, PSN_CLIENT_ALLOW_PRIVATE}),
-                             [this](const std::string& domain) {
-                                 later("saw_idp", protocol::Json::object().add("domain", domain));
-                             }});
-        store_ = wsapi::orThrow(accounts::Store::open(settings_.database));
-        std::uint64_t timer = 0;
-        if (host.timers().start(
-                host.raw(), 1'000, 1'000,
-                [](void* self) { static_cast<Browserid*>(self)->refreshDomainKeys(); }, this,
-                &timer) != PSN_OK)
-            throw std::runtime_error("no timer to be had for the domain's public keys");
+        open([this](const std::string& domain) {
+            later("saw_idp", protocol::Json::object().add("domain", domain));
+        });
         build();
     }
 
     void deactivate() override {
         api_.reset();
         reads_.reset();
-        store_.reset();
-        parts_.reset();
-    }
-
-    std::string health(bool) override {
-        const auto pong = store_->reader().ping();
-        return pong ? "" : "database: " + pong.error();
+        ApiRole::deactivate();
     }
 
   private:
@@ -139,20 +82,13 @@ class Browserid final : public sdk::Service {
                   [this] { return parts_->proof(); },
                   [this](const std::string& op, const protocol::Json& args) { later(op, args); },
                   *measurements_});
-        api_ = std::make_unique<wsapi::Api>(wsapi::Api::Options{
-            false, &parts_->sessions, &parts_->classes, &parts_->checker, settings_.open_roles,
-            wsapi::RoleParts::epochOf(store_->reader()), [this] { return host.wallMs(); },
-            [this](std::string_view op, std::string_view why) {
-                host.warn("call " + std::string(op) + " refused: " + std::string(why));
-            },
-            [this](const wsapi::Request& request) { events_.tooBusy(request); }});
-        addSessionCalls(*api_, *reads_);
-        addLookupCalls(*api_, *reads_);
-        addStatusCalls(*api_, *reads_);
-        addSignInCalls(*api_, *reads_);
-        addCertificateCalls(*api_, *reads_);
-        if (const auto missing = api_->missing(); !missing.empty())
-            throw std::logic_error("no handler for " + missing.front());
+        auto& api = makeApi();
+        addSessionCalls(api, *reads_);
+        addLookupCalls(api, *reads_);
+        addStatusCalls(api, *reads_);
+        addSignInCalls(api, *reads_);
+        addCertificateCalls(api, *reads_);
+        ready();
     }
 
     /// Calls to dbwriter that nobody waits for.
@@ -184,21 +120,9 @@ class Browserid final : public sdk::Service {
         if (rc != PSN_OK) host.warn("measurements were not sent");
     }
 
-    /// [control] Keys change at a rotation; a file that cannot be read leaves those that were.
-    void refreshDomainKeys() {
-        if (const auto read = parts_->domain_keys.refresh(); !read) host.error(read.error());
-    }
-
-    wsapi::Settings settings_;
-    const wsapi::Executors executors_;
-    wsapi::Events events_;
     sdk::Metric compare_time_;
-    std::list<std::string> paths_;
-    std::unique_ptr<wsapi::RoleParts> parts_;
-    std::unique_ptr<accounts::Store> store_;
     std::unique_ptr<Measurements> measurements_;
     std::unique_ptr<Reads> reads_;
-    std::unique_ptr<wsapi::Api> api_;
 };
 
 }  // namespace persona::browserid

@@ -1,9 +1,5 @@
-#include <persona/sdk/service.hpp>
-
-#include <list>
-
 #include "libs/mail/locale.h"
-#include "libs/wsapi/role_parts.h"
+#include "plugins/api_role.h"
 #include "plugins/dbwriter/mail_options.h"
 #include "plugins/dbwriter/operator_commands.h"
 #include "plugins/dbwriter/writes.h"
@@ -11,41 +7,13 @@
 /// The only role that writes to the database; sends the mails (wsapi.md 4).
 namespace persona::dbwriter {
 
-class Dbwriter final : public sdk::Service {
+class Dbwriter final : public plugins::ApiRole {
   public:
     static std::vector<psn_option> options() {
         return wsapi::optionTable<psn_option>(ownOptions(), sdk::option);
     }
 
-    Dbwriter(const psn_host* h, const psn_config* c)
-        : Service(h, c),
-          settings_(wsapi::readSettings(config)),
-          executors_{config.str("executors.dbwriter"), config.str("executors.passwords"),
-                     config.str("executors.strangers")},
-          events_([this](wsapi::Events::Level level, std::string_view line) {
-              host.log(level == wsapi::Events::Level::Alert  ? PSN_LOG_ERROR
-                       : level == wsapi::Events::Level::Warn ? PSN_LOG_WARN
-                                                             : PSN_LOG_INFO,
-                       line);
-          }) {
-        wsapi::countWork(settings_, host);
-        wsapi::logFailures(settings_, host);
-        for (const auto& e : wsapi::endpoints()) {
-            if (!wsapi::servedBy(e, true)) continue;
-            paths_.push_back("/wsapi/" + std::string(e.name));
-            const auto counted = host.counter("wsapi." + std::string(e.name));
-            RouteOptions o;
-            o.body = PSN_BODY_BUFFER;
-            o.max_body = 10'240;
-            route(e.method, paths_.back(), e.name, o, [this, &e, counted](const sdk::Stream& s) {
-                counted.add();
-                wsapi::serve(*api_, host, executors_, s, e.name);
-            });
-        }
-        RouteOptions others;
-        others.match = PSN_MATCH_PREFIX;
-        route("", "/wsapi", "no_such_api", others,
-              [](const sdk::Stream& s) { wsapi::send(s, wsapi::refusal(400, "no such api")); });
+    Dbwriter(const psn_host* h, const psn_config* c) : ApiRole(h, c, "dbwriter") {
         const OperatorPort port{[this]() -> const Writes& { return *writes_; },
                                 [this] { return accounts::Maintenance(settings_.database); },
                                 [this] { return host.wallMs(); }};
@@ -55,18 +23,7 @@ class Dbwriter final : public sdk::Service {
     }
 
     void activate() override {
-        wsapi::requireExecutors(host, executors_);
-        if (!settings_.cef.host.empty())
-            events_.sendTo(wsapi::orThrow(wsapi::CefSyslog::open(settings_.cef)));
-        store_ = wsapi::orThrow(accounts::Store::open(settings_.database));
-        parts_ = std::make_unique<wsapi::RoleParts>(
-            settings_,
-            wsapi::RolePorts{"dbwriter", wsapi::transportOver<sdk::ClientRequest>(host, 10'000),
-                             [this] { return host.wallMs(); },
-                             [this] { return host.monotonicNs() / 1'000'000; },
-                             discovery::clientPort<sdk::ClientRequest>(
-                                 host, {PSN_OK, PSN_TIMEOUT, PSN_FULL, PSN_CLIENT_ALLOW_PRIVATE}),
-                             [this](const std::string& domain) { sawProvider(domain); }});
+        open([this](const std::string& domain) { sawProvider(domain); });
         mail::Environment environment;
         environment.log = [this](mail::Level level, const std::string& text) {
             host.log(level == mail::Level::Error     ? PSN_LOG_ERROR
@@ -80,16 +37,8 @@ class Dbwriter final : public sdk::Service {
         sender_ = wsapi::orThrow(
             mail::makeSender(readMailOptions(config, settings_.public_url), environment));
         build();
-        std::uint64_t timer = 0;
-        host.timers().start(
-            host.raw(), 1'000, 1'000,
-            [](void* self) { static_cast<Dbwriter*>(self)->refreshDomainKeys(); }, this, &timer);
-        host.timers().start(
-            host.raw(), 1'000, 1'000, [](void* self) { static_cast<Dbwriter*>(self)->showMails(); },
-            this, &timer);
-        host.timers().start(
-            host.raw(), 10'000, 60'000,
-            [](void* self) { static_cast<Dbwriter*>(self)->purgeLater(); }, this, &timer);
+        every(1'000, 1'000, [](void* self) { of(self).showMails(); });
+        every(10'000, 60'000, [](void* self) { of(self).purgeLater(); });
     }
 
     void deactivate() override {
@@ -97,16 +46,14 @@ class Dbwriter final : public sdk::Service {
         writes_.reset();
         if (sender_) sender_->stop(std::chrono::milliseconds(2'000));
         sender_.reset();
-        store_.reset();
-        parts_.reset();
-    }
-
-    std::string health(bool) override {
-        const auto pong = store_->reader().ping();
-        return pong ? "" : "database: " + pong.error();
+        ApiRole::deactivate();
     }
 
   private:
+    static Dbwriter& of(void* self) {
+        return *static_cast<Dbwriter*>(static_cast<sdk::Service*>(self));
+    }
+
     void build() {
         std::vector<std::string> languages;
         for (const auto& [k, v] : config.items("supported_languages")) languages.push_back(v);
@@ -124,24 +71,13 @@ class Dbwriter final : public sdk::Service {
                    limits, reset_limits, std::move(languages), config.str("default_lang"),
                    [this] { return parts_->proof(); },
                    [this](std::string_view text) { host.warn(text); }});
-        api_ = std::make_unique<wsapi::Api>(wsapi::Api::Options{
-            true, &parts_->sessions, &parts_->classes, &parts_->checker, settings_.open_roles,
-            wsapi::RoleParts::epochOf(store_->reader()), [this] { return host.wallMs(); },
-            [this](std::string_view op, std::string_view why) {
-                host.warn("call " + std::string(op) + " refused: " + std::string(why));
-            },
-            [this](const wsapi::Request& request) { events_.tooBusy(request); }});
-        addStagingCalls(*api_, *writes_);
-        addCompletingCalls(*api_, *writes_);
-        addAccountCalls(*api_, *writes_);
-        addStepUpCalls(*api_, *writes_);
-        addRoleCalls(*api_, *writes_);
-        if (const auto missing = api_->missing(); !missing.empty())
-            throw std::logic_error("no handler for " + missing.front());
-    }
-
-    void refreshDomainKeys() {
-        if (const auto read = parts_->domain_keys.refresh(); !read) host.error(read.error());
+        auto& api = makeApi();
+        addStagingCalls(api, *writes_);
+        addCompletingCalls(api, *writes_);
+        addAccountCalls(api, *writes_);
+        addStepUpCalls(api, *writes_);
+        addRoleCalls(api, *writes_);
+        ready();
     }
 
     /// A provider that this role has met itself.
@@ -164,12 +100,6 @@ class Dbwriter final : public sdk::Service {
         });
     }
 
-    wsapi::Settings settings_;
-    const wsapi::Executors executors_;
-    wsapi::Events events_;
-    std::list<std::string> paths_;
-    std::unique_ptr<wsapi::RoleParts> parts_;
-    std::unique_ptr<accounts::Store> store_;
     void showMails() {
         const auto counts = sender_->counts();
         mails_queued_.set(static_cast<std::int64_t>(counts.queued));
@@ -183,7 +113,6 @@ class Dbwriter final : public sdk::Service {
                 mails_retried_ = host.gauge("mail.retried"), mails_dead_ = host.gauge("mail.dead");
     std::unique_ptr<mail::Sender> sender_;
     std::unique_ptr<Writes> writes_;
-    std::unique_ptr<wsapi::Api> api_;
 };
 
 }  // namespace persona::dbwriter

@@ -56,7 +56,8 @@ def judge(room, path, kind, target):
         return None
     if other not in ALLOWED[room]:
         return f"{room} must not depend on {other}"
-    if room == "plugins" and other == "plugins" and target.split("/")[1] != path.split("/")[1]:
+    shared = target.count("/") == 1  # beside the plugins' folders: no plugin, but a part of several
+    if room == "plugins" and other == "plugins" and not shared and target.split("/")[1] != path.split("/")[1]:
         return "a plugin must not depend on another one"
     if path.startswith("libs/protocol/") and other == "libs" and not target.startswith("libs/protocol/"):
         return "libs/protocol depends on nothing else of ours"

@@ -15,31 +15,6 @@ std::string lower(std::string s) {
     return s;
 }
 
-/// The whole answer to one request; the connection is closed by the server.
-std::string converse(unsigned short port, const std::string& request) {
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in a{};
-    a.sin_family = AF_INET;
-    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    a.sin_port = htons(port);
-    const timeval limit{30, 0};
-    ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    std::string out;
-    if (::connect(fd, reinterpret_cast<sockaddr*>(&a), sizeof a) == 0) {
-        std::size_t sent = 0;
-        while (sent < request.size()) {
-            const auto n = ::send(fd, request.data() + sent, request.size() - sent, MSG_NOSIGNAL);
-            if (n <= 0) break;
-            sent += static_cast<std::size_t>(n);
-        }
-        char piece[16'384];
-        for (ssize_t n; (n = ::recv(fd, piece, sizeof piece, 0)) > 0;)
-            out.append(piece, static_cast<std::size_t>(n));
-    }
-    ::close(fd);
-    return out;
-}
-
 std::string unchunk(const std::string& body) {
     std::string out;
     for (std::size_t at = 0; at < body.size();) {
@@ -72,7 +47,40 @@ Response parse(const std::string& text) {
     return r;
 }
 
+AnswerObserver& observer() {
+    static AnswerObserver one;
+    return one;
+}
+
 }  // namespace
+
+void observeAnswers(AnswerObserver wanted) {
+    observer() = std::move(wanted);
+}
+
+std::string converse(unsigned short port, const std::string& request) {
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in a{};
+    a.sin_family = AF_INET;
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    a.sin_port = htons(port);
+    const timeval limit{30, 0};
+    ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    std::string out;
+    if (::connect(fd, reinterpret_cast<sockaddr*>(&a), sizeof a) == 0) {
+        std::size_t sent = 0;
+        while (sent < request.size()) {
+            const auto n = ::send(fd, request.data() + sent, request.size() - sent, MSG_NOSIGNAL);
+            if (n <= 0) break;
+            sent += static_cast<std::size_t>(n);
+        }
+        char piece[16'384];
+        for (ssize_t n; (n = ::recv(fd, piece, sizeof piece, 0)) > 0;)
+            out.append(piece, static_cast<std::size_t>(n));
+    }
+    ::close(fd);
+    return out;
+}
 
 std::string Response::header(const std::string& name) const {
     const auto at = headers.find(name);
@@ -93,6 +101,7 @@ Response Browser::send(const std::string& method, const std::string& target,
     if (!body.empty() || method == "POST")
         request += "Content-Length: " + std::to_string(body.size()) + "\r\n";
     auto r = parse(converse(port_, request + "\r\n" + body));
+    if (observer()) observer()(port_, target, r);
     saw_cookie = r.headers.contains("set-cookie");
     const auto [first, last] = r.headers.equal_range("set-cookie");
     for (auto c = first; c != last; ++c) {

@@ -172,12 +172,16 @@ void Service::writeConfiguration() const {
                                    k == "discovery_overrides" || k == "proxy_idps";
             const bool roles =
                 process == "local" || process == "dbwriter" || process == "browserid";
+            const bool browserid_only = k == "kpi" || k == "code_version";
             const bool dbwriter_only = k == "min_time_between_emails" || k == "mail" ||
                                        k == "smtp" || k == "staged_lifetime" ||
                                        k == "reset_lifetime" || k == "supported_languages" ||
                                        k == "default_lang";
-            if (everywhere || process == "local" || (roles && !dbwriter_only) ||
-                (process == "dbwriter" && dbwriter_only) || (discovery && process == "verifier") ||
+            if (everywhere || process == "local" || (roles && !dbwriter_only && !browserid_only) ||
+                (process == "dbwriter" && dbwriter_only) ||
+                (process == "browserid" && browserid_only) ||
+                (process == "router" && k == "code_version") ||
+                (discovery && process == "verifier") ||
                 (keys && (process == "keysigner" || process == "verifier" ||
                           (process == "static" && k == "domain_key"))))
                 out += "  " +
@@ -204,8 +208,10 @@ void Service::writeConfiguration() const {
         }
         return out;
     };
+    std::string top;
+    for (const auto& line : options_.top) top += line + "\n";
     const auto head = [&](const std::string& process) {
-        return "process: " + process + "\nstate_dir: " + dir_ + "/state-" + process +
+        return top + "process: " + process + "\nstate_dir: " + dir_ + "/state-" + process +
                "\nloops: 2\ndrain_timeout: 5s\nadmin: {socket: " + dir_ + "/" + process +
                ".sock}\n" + common(process);
     };

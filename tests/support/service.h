@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/types.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -25,6 +26,8 @@ struct ServiceOptions {
     /// More lines of YAML under `common:`, such as "legacy_reasons: true". A later line of the same
     /// name wins over the fixture's own.
     std::vector<std::string> common;
+    /// More lines of YAML beside `common:`, of all processes, such as "statsd: {enabled: true}".
+    std::vector<std::string> top;
     std::string database_more;  ///< of the database's options, such as ", migrate: false"
     /// Blocks under `heuristics:` of the router's process, with the filter that asks them; $DIR
     /// stands for dir(). Empty: the filter is not there.
@@ -127,5 +130,15 @@ class Browser {
 };
 
 [[nodiscard]] unsigned short freePort();
+
+/// All that comes back on one connection for these octets, until the server closes it or says
+/// nothing for 30 s.
+[[nodiscard]] std::string converse(unsigned short port, const std::string& request);
+
+/// Hears of every answer to a Browser of this process, on the thread that asked.
+using AnswerObserver =
+    std::function<void(unsigned short port, const std::string& target, const Response& answer)>;
+/// Before the first request; nothing is heard without one.
+void observeAnswers(AnswerObserver observer);
 
 }  // namespace persona::testing

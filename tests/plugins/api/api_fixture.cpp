@@ -2,19 +2,17 @@
 
 #include <map>
 
+#include "tests/plugins/api/ledger.h"
+#include "tests/support/child.h"
+
 namespace persona::api {
 
 namespace {
 
-std::unique_ptr<Service> make(const Param& param, std::vector<std::string> common,
-                              const std::string& passwords, const std::string& database_more = "") {
-    ServiceOptions o;
-    std::tie(o.shape, o.database) = param;
-    o.database_more = database_more;
-    o.common = std::move(common);
-    if (!passwords.empty()) o.executors_passwords = passwords;
-    const bool mysql = o.database == Database::Mysql;
-    return startService(std::move(o), mysql ? &accounts::MariaDbServer::shared() : nullptr);
+std::unique_ptr<Service> make(const Param& param, ServiceOptions options) {
+    std::tie(options.shape, options.database) = param;
+    const bool mysql = options.database == Database::Mysql;
+    return startService(std::move(options), mysql ? &accounts::MariaDbServer::shared() : nullptr);
 }
 
 std::map<Param, std::unique_ptr<Service>>& all() {
@@ -23,11 +21,19 @@ std::map<Param, std::unique_ptr<Service>>& all() {
 }
 
 class Cleanup final : public ::testing::Environment {
-    void TearDown() override { all().clear(); }
+    void TearDown() override {
+        all().clear();
+        Ledger::shared().judge();
+    }
 };
 const auto* const kCleanup = ::testing::AddGlobalTestEnvironment(new Cleanup);
 
 }  // namespace
+
+std::string nameOf(const Param& param) {
+    return std::string(std::get<0>(param) == Shape::OneProcess ? "OneProcess" : "Split") +
+           (std::get<1>(param) == Database::Sqlite ? "Sqlite" : "MariaDb");
+}
 
 std::unique_ptr<Service> startService(ServiceOptions options,
                                       const accounts::MariaDbServer* server) {
@@ -44,20 +50,48 @@ std::unique_ptr<Service> startService(ServiceOptions options,
                        name + ".* TO '" + user + "'@'%';";
         (void)server->sql(sql);
     }
+    Ledger::shared().noteRouter(s->port("router"));
     s->start();
     return s;
+}
+
+void Api::SetUp() {
+    Ledger::shared().begin(GetParam());
 }
 
 Service& Api::service() {
     if (own_) return *own_;
     auto& shared = all()[GetParam()];
-    if (!shared) shared = make(GetParam(), ProviderServer::shared().configuration(), "");
+    if (!shared) {
+        ServiceOptions options;
+        options.common = ProviderServer::shared().configuration();
+        shared = make(GetParam(), std::move(options));
+    }
     return *shared;
+}
+
+void Api::startWith(ServiceOptions options) {
+    own_ = make(GetParam(), std::move(options));
 }
 
 void Api::start(std::vector<std::string> common, const std::string& passwords,
                 const std::string& database_more) {
-    own_ = make(GetParam(), std::move(common), passwords, database_more);
+    ServiceOptions options;
+    options.common = std::move(common);
+    options.database_more = database_more;
+    if (!passwords.empty()) options.executors_passwords = passwords;
+    startWith(std::move(options));
+}
+
+std::string Api::sql(const std::string& text) {
+    if (std::get<1>(GetParam()) == Database::Mysql)
+        return accounts::MariaDbServer::shared().sql("USE " + service().databaseName() + "; " +
+                                                     text);
+    const auto done = testing::Child::run(
+        {{"sqlite3", "-cmd", ".timeout 10000", service().database(), text}, "", {}},
+        std::chrono::seconds(30));
+    EXPECT_EQ(done.code, 0) << text;
+    return done.out;
 }
 
 std::string Api::fresh(const std::string& local, const std::string& domain) {

@@ -24,6 +24,9 @@ inline const std::string kOk = R"(200 {"success":true})";
 inline const std::string kNoSecret = R"(200 {"success":false,"reason":"no such secret"})";
 inline const std::string kWrong = R"(200 {"success":false,"reason":"email or password is wrong"})";
 
+/// "OneProcessSqlite", ...: the end of the names of its tests.
+[[nodiscard]] std::string nameOf(const Param& param);
+
 /// Every test runs in both shapes and on both databases. Tests share one service for each of those,
 /// with addresses of their own; a test that wants other options starts one for itself.
 class Api : public ::testing::TestWithParam<Param> {
@@ -33,6 +36,8 @@ class Api : public ::testing::TestWithParam<Param> {
     /// One of this test's own, with more lines of configuration.
     void start(std::vector<std::string> common, const std::string& passwords = "",
                const std::string& database_more = "");
+    /// The same with what else can be set; shape and database are the test's.
+    void startWith(ServiceOptions options);
     [[nodiscard]] Browser browser() { return Browser(service().port("router")); }
     /// An address that no other test uses.
     static std::string fresh(const std::string& local = "ann",
@@ -54,6 +59,9 @@ class Api : public ::testing::TestWithParam<Param> {
     std::string token(const std::string& email, std::size_t count = 1) {
         return service().token(email, count);
     }
+    /// Runs SQL on the service's database, past the service; its output, a row a line.
+    std::string sql(const std::string& text);
+    void SetUp() override;
 
     std::unique_ptr<Service> own_;
 };

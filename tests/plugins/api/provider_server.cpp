@@ -77,18 +77,27 @@ void ProviderServer::serve() {
 
 std::string ProviderServer::answer(const std::string& path) const {
     if (path == "down") return "HTTP/1.1 500 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    if (path == "moved")
+        return "HTTP/1.1 302 Found\r\nLocation: /live\r\nContent-Length: 0\r\nConnection: "
+               "close\r\n\r\n";
+    const bool is_long = path == "huge" || path == "endless";
     const auto body = path == "disabled" ? std::string(R"({"disabled":true})")
                       : path == "delegated"
                           ? std::string(R"({"authority":"live.example"})")
                           : R"({"authentication":"/auth","provisioning":"/prov","public-key":)" +
-                                key_.publicKey()->canonical() + "}";
-    return "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " +
-           std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n" + body;
+                                key_.publicKey()->canonical() +
+                                (is_long ? R"(,"more":")" + std::string(80'000, 'x') + "\"" : "") +
+                                "}";
+    return std::string("HTTP/1.1 200 OK\r\nContent-Type: ") +
+           (path == "plain" ? "text/plain" : "application/json") +
+           (path == "endless" ? "" : "\r\nContent-Length: " + std::to_string(body.size())) +
+           "\r\nConnection: close\r\n\r\n" + body;
 }
 
 std::vector<std::string> ProviderServer::configuration() const {
     std::string map = "discovery_overrides: {";
-    for (const std::string name : {"live", "disabled", "down", "delegated"})
+    for (const std::string name :
+         {"live", "disabled", "down", "delegated", "huge", "plain", "moved", "endless"})
         map += (name == "live" ? "" : ", ") + name +
                ".example: \"http://127.0.0.1:" + std::to_string(port_) + "/" + name + "\"";
     return {"disable_primary_support: false", "http_proxy: \"http://127.0.0.1:1\"", map + "}"};

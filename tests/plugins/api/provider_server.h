@@ -14,12 +14,16 @@ namespace persona::api {
 /// provider, without anybody's name server being asked.
 ///   live.example      a provider           disabled.example  says that it is disabled
 ///   down.example      500                  delegated.example delegates to live.example
+///   huge.example      a provider, but 80 kB of text                 plain.example  as text/plain
+///   moved.example     a redirect to live   endless.example   80 kB without a length
 class ProviderServer {
   public:
     static ProviderServer& shared();
     ~ProviderServer();
     /// Lines of configuration that make a service ask here.
     [[nodiscard]] std::vector<std::string> configuration() const;
+    /// What live.example answers, head and all.
+    [[nodiscard]] std::string document() const { return answer("live"); }
     /// A backed assertion by live.example, signed with its key.
     [[nodiscard]] std::string assertion(const std::string& email, const std::string& audience,
                                         const std::string& issuer = "live.example") const;

@@ -205,11 +205,17 @@ TEST_P(Api, AddressesWithoutTheirProviderGetAPassword) {
               R"(200 {"reason":"No such email address.","success":false})");
     EXPECT_EQ(ask(b, email).text(), kOk);
     EXPECT_FALSE(b.context().find("authenticated")->boolean());
+    EXPECT_EQ(status(other, "transition_status", email), "mustAuth");
     EXPECT_EQ(status(b, "transition_status", email), "pending");
     const auto t = token(email);
     EXPECT_EQ(tokenCall(other, "complete_transition", t).text(),
               "401 Authentication Required: Provide your password");
     EXPECT_EQ(tokenCall(other, "complete_transition", t, "password2").text(),
+              "401 Authentication Required: password mismatch");
+    // A link of a transition at the call for resets is judged by the same rules.
+    EXPECT_EQ(tokenCall(other, "complete_reset", t).text(),
+              "401 Authentication Required: Provide your password");
+    EXPECT_EQ(tokenCall(other, "complete_reset", t, "password2").text(),
               "401 Authentication Required: password mismatch");
     EXPECT_EQ(tokenCall(b, "complete_transition", t).text(), kOk) << "the browser that staged";
     EXPECT_NE(status(b, "transition_status", email).find("complete"), std::string::npos);

@@ -24,10 +24,21 @@ TEST_P(Api, OneReasonForAll) {
 }
 
 TEST_P(Api, LegacyReasonsAndLockout) {
-    start({"legacy_reasons: true", "max_authentication_attempts: 3"});
-    auto owner = browser(), b = browser();
-    const auto email = fresh();
+    auto common = ProviderServer::shared().configuration();
+    common.insert(common.end(), {"legacy_reasons: true", "max_authentication_attempts: 3"});
+    start(common);
+    auto owner = browser(), b = browser(), prime = browser();
+    const auto email = fresh(), passwordless = fresh("prime", "live.example");
     signUp(owner, email);
+    EXPECT_EQ(
+        prime
+            .post("auth_with_assertion",
+                  R"({"ephemeral":false,"assertion":")" +
+                      ProviderServer::shared().assertion(passwordless, service().url()) + "\"}")
+            .status,
+        200u);
+    EXPECT_EQ(signIn(b, passwordless).text(),
+              R"(200 {"success":false,"reason":"no password set for user"})");
     EXPECT_EQ(signIn(b, fresh("nobody")).text(),
               R"(200 {"success":false,"reason":"no such user"})");
     for (int i = 0; i < 3; ++i)

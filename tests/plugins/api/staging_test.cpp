@@ -186,6 +186,7 @@ TEST_P(Api, UnverifiedSignUps) {
     EXPECT_EQ(b.post("cert_key", certificateRequest(email, R"("allowUnverified":true)")).status,
               200u);
     EXPECT_EQ(status(b, "email_reverify_status", email), "pending");
+    EXPECT_EQ(status(b, "email_reverify_status", fresh("nobody")), "failed");
     // W12: once more, without a second account, and without 503.
     EXPECT_EQ(stage(b, email, "password1", R"("allowUnverified":true)").text(),
               R"(200 {"success":true,"unverified":true})");
@@ -265,6 +266,10 @@ TEST_P(Api, OneMailAMinute) {
               kOk);
     EXPECT_EQ(b.post("stage_reset", site(email)).text(), kOk);
     EXPECT_EQ(b.post("stage_reset", site(email)).status, 429u);
+    EXPECT_EQ(b.post("stage_transition", site(email, R"(,"pass":"password2")")).status, 429u);
+    const auto second = fresh("second");
+    EXPECT_EQ(fresh_browser.post("stage_email", site(second)).text(), kOk);
+    EXPECT_EQ(fresh_browser.post("stage_email", site(second)).status, 429u);
 }
 
 }  // namespace

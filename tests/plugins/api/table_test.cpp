@@ -124,6 +124,94 @@ TEST_P(Api, ArgumentsAreCheckedInTheirOrder) {
     }
 }
 
+/// Arguments that are all right, as members of a JSON object and as a query.
+std::pair<std::string, std::string> goodArguments(const Endpoint& e) {
+    std::string members, query;
+    for (const auto& a : e.arguments) {
+        if (a.optional) continue;
+        const auto value = good(a.type);
+        members += (members.empty() ? "\"" : ",\"") + std::string(a.name) + "\":" + value;
+        query += (query.empty() ? "?" : "&") + std::string(a.name) + "=" +
+                 (value.front() == '"' ? value.substr(1, value.size() - 2) : value);
+    }
+    return {members, query};
+}
+
+/// W29, and DB-503 of every row. The tables are away, so that the server answers, and says no.
+TEST_P(Api, WithoutItsDatabaseEveryCallAnswersOnce) {
+    start(ProviderServer::shared().configuration());
+    auto owner = browser();
+    const auto email = fresh();
+    signUp(owner, email);
+    EXPECT_EQ(owner
+                  .post("stage_email",
+                        R"({"email":")" + fresh("second") + R"(","site":"https://site.example"})")
+                  .text(),
+              kOk);
+    const auto csrf = *owner.context().findText("csrf_token");
+    const auto move = [&](const std::string& from, const std::string& to) {
+        for (const std::string table :
+             {"account", "address", "staged", "idp", "device", "notice", "mail_budget"})
+            (void)sql("ALTER TABLE " + table + from + " RENAME TO " + table + to);
+    };
+    move("", "_away");
+    const std::string down = "503 Service Unavailable: database unavailable";
+    std::string jar;
+    for (const auto& [name, value] : owner.cookies) jar += name + "=" + value + "; ";
+    for (const auto& e : wsapi::endpoints()) {
+        const auto [members, query] = goodArguments(e);
+        if (e.internal()) {
+            if (e.name == "create_account_with_assertion" || e.name.ends_with("auth_tries") ||
+                e.name == "user_used_email_as")
+                continue;  // below
+            EXPECT_EQ(
+                service().callRole("dbwriter", std::string(e.name), "{" + members + "}").text(),
+                down)
+                << e.name;
+            continue;
+        }
+        auto b = owner;
+        EXPECT_EQ((e.method == "GET" ? b.get(target(e) + query)
+                                     : b.send("POST", target(e),
+                                              "{" + members + (members.empty() ? "" : ",") +
+                                                  R"("csrf":")" + csrf + "\"}",
+                                              kJson))
+                      .text(),
+                  down)
+            << e.name;
+        if (e.method != "GET") continue;
+        // Another request on the same connection gets an answer of its own.
+        const auto head = " HTTP/1.1\r\nHost: x\r\n";
+        const auto both = testing::converse(service().port("router"),
+                                            "GET " + target(e) + query + head + "Cookie: " + jar +
+                                                "\r\n\r\nGET /wsapi/session_context" + head +
+                                                "Connection: close\r\n\r\n");
+        int answers = 0;
+        for (auto at = both.find("HTTP/1.1 "); at != std::string::npos;
+             at = both.find("HTTP/1.1 ", at + 1))
+            ++answers;
+        EXPECT_EQ(answers, 2) << e.name << ": " << both;
+        EXPECT_EQ(both.find("HTTP/1.1 503"), 0U) << e.name << ": " << both;
+        EXPECT_NE(both.find("HTTP/1.1 200", 1), std::string::npos) << e.name << ": " << both;
+    }
+    const auto ask = [&](const std::string& call, const std::string& json) {
+        return service().callRole("dbwriter", call, json).text();
+    };
+    EXPECT_EQ(
+        ask("create_account_with_assertion",
+            R"({"assertion":")" +
+                ProviderServer::shared().assertion("z@live.example", service().url()) + "\"}"),
+        down);
+    EXPECT_EQ(ask("increment_failed_auth_tries", R"({"userid":1})"), down);
+    EXPECT_EQ(ask("reset_failed_auth_tries", R"({"userid":1,"hash":"x"})"), down);
+    EXPECT_EQ(
+        ask("user_used_email_as", R"({"userid":1,"email":"a@mail.example","used_as":"primary"})"),
+        down);
+    EXPECT_TRUE(service().logHas("database is down, cannot process request: "));
+    move("_away", "");
+    EXPECT_EQ(owner.get("/wsapi/list_emails").status, 200U) << "the session is what it was";
+}
+
 TEST_P(Api, FormsAreReadButHoldNoBooleans) {
     auto b = browser();
     const auto csrf = *b.context().findText("csrf_token");
@@ -149,14 +237,9 @@ TEST_P(Api, LongAddressesAreRefusedNotLost) {
 
 }  // namespace
 
-std::string nameOfParam(const ::testing::TestParamInfo<Param>& info) {
-    return std::string(std::get<0>(info.param) == Shape::OneProcess ? "OneProcess" : "Split") +
-           (std::get<1>(info.param) == Database::Sqlite ? "Sqlite" : "MariaDb");
-}
-
 INSTANTIATE_TEST_SUITE_P(Service, Api,
                          ::testing::Combine(::testing::Values(Shape::OneProcess, Shape::Split),
                                             ::testing::Values(Database::Sqlite, Database::Mysql)),
-                         nameOfParam);
+                         [](const auto& info) { return nameOf(info.param); });
 
 }  // namespace persona::api

@@ -18,7 +18,7 @@ struct ClientCodes {
 ///                                           PSN_CLIENT_ALLOW_PRIVATE})
 template <typename ClientRequest, typename Host>
 FetchPort clientPort(const Host& host, ClientCodes codes) {
-    return [&host, codes](const FetchRequest& fetch, std::function<void(FetchResponse)> done) {
+    return [&host, codes](const FetchRequest& fetch, const auto& done) {
         ClientRequest request;
         const bool proxied = !fetch.proxy.empty();
         request.url = proxied ? fetch.proxy : fetch.url;

@@ -94,11 +94,11 @@ class Run : public std::enable_shared_from_this<Run<Host, Stream>> {
     void take(Step step) {
         if (step.answer) return answer(std::move(*step.answer));
         auto shared = std::make_shared<Step>(std::move(step));
-        if (!shared->wait) return submit(std::move(shared));
+        if (!shared->wait) return submit(shared);
         const auto wait = std::move(shared->wait);
         wait([self = this->shared_from_this(), shared] { self->submit(shared); });
     }
-    void submit(std::shared_ptr<Step> shared) {
+    void submit(const std::shared_ptr<Step>& shared) {
         const auto& name = shared->where == Where::Work ? executors_.work
                            : isStranger()               ? executors_.strangers
                                                         : executors_.passwords;

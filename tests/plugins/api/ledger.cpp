@@ -33,12 +33,15 @@ bool isWhole(const std::string& run) {
 
 Ledger& Ledger::shared() {
     static Ledger ledger;
+    static const bool kListens = [] {
+        testing::observeAnswers(
+            [](unsigned short port, const std::string& target, const Response& answer) {
+                ledger.note(port, target, answer.text());
+            });
+        return true;
+    }();
+    (void)kListens;
     return ledger;
-}
-
-Ledger::Ledger() {
-    testing::observeAnswers([this](unsigned short port, const std::string& target,
-                                   const Response& answer) { note(port, target, answer.text()); });
 }
 
 void Ledger::begin(const Run& run) {
@@ -60,9 +63,10 @@ void Ledger::note(unsigned short port, const std::string& target, const std::str
 }
 
 bool Ledger::has(const Run& run, const Row& row) const {
-    const auto& calls = seen_.at(run);
-    const auto at = calls.find({row.call, row.seen == Row::Seen::Router});
-    if (at == calls.end()) return false;
+    const auto calls = seen_.find(run);
+    if (calls == seen_.end()) return false;
+    const auto at = calls->second.find({row.call, row.seen == Row::Seen::Router});
+    if (at == calls->second.end()) return false;
     const auto text = at->second.lower_bound(row.answer);
     return text != at->second.end() && text->starts_with(row.answer);
 }
@@ -84,6 +88,27 @@ void Ledger::judge() const {
         std::printf("%s: %zu of %zu answers of wsapi.md section 4 seen\n", name.c_str(), shown,
                     all.size());
     }
+}
+
+TEST(Coverage, AnAnswerCountsForItsCallItsSenderAndItsRun) {
+    constexpr unsigned short kRouter = 1, kRole = 2;
+    const Ledger::Run run{Shape::Split, Database::Sqlite}, other{Shape::Split, Database::Mysql};
+    Ledger ledger;
+    ledger.noteRouter(kRouter);
+    ledger.note(kRouter, "/wsapi/ping", "200 before any run");
+    ledger.begin(run);
+    ledger.note(kRouter, "/wsapi/ping?x=1", "200 ok");
+    ledger.note(kRole, "/wsapi/saw_idp", R"(200 {"success":true})");
+    ledger.note(kRouter, "/ping", "404 Not Found");
+    EXPECT_TRUE(ledger.has(run, {"ping", "200 ok", Row::Seen::Router}));
+    EXPECT_TRUE(ledger.has(run, {"saw_idp", "200 {", Row::Seen::Role}));
+    EXPECT_FALSE(ledger.has(run, {"ping", "200 ok!", Row::Seen::Router}));
+    EXPECT_FALSE(ledger.has(run, {"ping", "200 before", Row::Seen::Router}));
+    EXPECT_FALSE(ledger.has(run, {"ping", "404", Row::Seen::Router}));
+    EXPECT_FALSE(ledger.has(run, {"ping", "200 ok", Row::Seen::Role}));
+    EXPECT_FALSE(ledger.has(run, {"saw_idp", "200 {", Row::Seen::Router}));
+    EXPECT_FALSE(ledger.has(run, {"pin", "200", Row::Seen::Router}));
+    EXPECT_FALSE(ledger.has(other, {"ping", "200 ok", Row::Seen::Router}));
 }
 
 TEST(Coverage, EveryWeaknessHasATestInEveryShapeOnEveryDatabase) {

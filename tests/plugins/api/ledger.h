@@ -31,17 +31,18 @@ struct Row {
 class Ledger {
   public:
     using Run = std::tuple<testing::Shape, testing::Database>;
+    /// The one that hears of all answers to this program.
     static Ledger& shared();
     void begin(const Run& run);
     /// What answers on this port is a router.
     void noteRouter(unsigned short port);
+    /// "status body" that came from a port for a request of this target.
+    void note(unsigned short port, const std::string& target, const std::string& text);
+    [[nodiscard]] bool has(const Run& run, const Row& row) const;
     /// After the last test; reports by failed assertions.
     void judge() const;
 
   private:
-    Ledger();
-    void note(unsigned short port, const std::string& target, const std::string& text);
-    [[nodiscard]] bool has(const Run& run, const Row& row) const;
     mutable std::mutex mutex_;
     std::optional<Run> run_;
     std::set<unsigned short> routers_;

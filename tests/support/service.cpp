@@ -290,7 +290,7 @@ void Service::start() {
         }
         running_[process] = pid;
         bool ready = false;
-        for (int i = 0; i < 1'200 && !ready; ++i) {
+        for (int i = 0; i < 4'800 && !ready; ++i) {
             ready = readFile(log).find("ready:") != std::string::npos;
             if (!ready) std::this_thread::sleep_for(milliseconds(25));
             if (!ready && ::waitpid(pid, nullptr, WNOHANG) == pid) {

@@ -8,7 +8,6 @@ namespace persona::browserid {
 
 namespace {
 
-using accounts::StagedKind;
 using protocol::Json;
 using wsapi::Call;
 using wsapi::Step;

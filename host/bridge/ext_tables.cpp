@@ -1,5 +1,6 @@
 #include <persona/abi/ext/clock.h>
 #include <persona/abi/ext/counters.h>
+#include <persona/abi/ext/draft/metric_series.h>
 #include <persona/abi/ext/draft/rates.h>
 #include <persona/abi/ext/log.h>
 #include <persona/abi/ext/metrics.h>
@@ -185,6 +186,35 @@ const psn_metrics_api& metricsApi() {
     return kApi;
 }
 
+const psn_metric_series_api& seriesApi() {
+    constexpr std::uint32_t kMostLabels = 8;
+    static const auto isName = [](std::string_view text, std::size_t most) {
+        return !text.empty() && text.size() <= most &&
+               std::all_of(text.begin(), text.end(),
+                           [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
+    };
+    static const psn_metric_series_api kApi{
+        sizeof(psn_metric_series_api), 0,
+        [](const psn_host* h, std::uint32_t kind, psn_str name, const psn_label* labels,
+           std::uint32_t count, psn_metric** out) -> psn_rc {
+            auto& c = PluginContext::of(h);
+            if (out == nullptr || kind < PSN_METRIC_COUNTER || kind > PSN_METRIC_GAUGE ||
+                !isName(toView(name), 128) || count > kMostLabels)
+                return PSN_INVALID;
+            std::string text;
+            for (std::uint32_t i = 0; i < count; ++i) {
+                const auto& l = labels[i];
+                if (!isName(toView(l.name), 64) || l.value.n > 128) return PSN_INVALID;
+                text += (i == 0 ? "" : ",") + toString(l.name) + "=\"" +
+                        observe::labelValue(toView(l.value)) + "\"";
+            }
+            if (!mayDo(c, "psn.metric-series declare", Place::Control)) return PSN_DENIED;
+            *out = &c.runtime.metrics.series(kind, toView(name), text);
+            return PSN_OK;
+        }};
+    return kApi;
+}
+
 const void* getExtension(const psn_host*, psn_str id) {
     struct Row {
         std::string_view id;
@@ -197,6 +227,7 @@ const void* getExtension(const psn_host*, psn_str id) {
                                 {PSN_TIMER_ID, &timerApi()},
                                 {PSN_EXECUTOR_ID, &executorApi()},
                                 {PSN_METRICS_ID, &metricsApi()},
+                                {PSN_METRIC_SERIES_ID, &seriesApi()},
                                 {PSN_HTTP_CLIENT_ID, &clientApi()},
                                 {PSN_STREAM_ID, &streamApi()},
                                 {PSN_THREAD_CHECK_ID, &threadCheckApi()},

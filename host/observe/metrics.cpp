@@ -22,8 +22,9 @@ void psn_metric::observe(double millis) {
 namespace persona::host::observe {
 
 namespace {
+/// "bid_aa_..." are names that the design of anti-abuse gives; all others are under the product's.
 std::string promName(const std::string& name) {
-    std::string out = "persona_";
+    std::string out = name.starts_with("bid_aa_") ? "" : "persona_";
     for (const char c : name)
         out.push_back((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '_');
     return out;
@@ -95,7 +96,9 @@ std::string Metrics::prometheus() {
     std::map<std::string, std::pair<const char*, std::string>> families;
     for (const auto& m : all_) {
         const bool timing = m.kind == PSN_METRIC_TIMING, counter = m.kind == PSN_METRIC_COUNTER;
-        if (!m.labels.empty() && (timing ? m.samples_seen.load() == 0 : m.value.load() == 0))
+        // A gauge says something at nought too.
+        if (!m.labels.empty() &&
+            ((timing && m.samples_seen.load() == 0) || (counter && m.value.load() == 0)))
             continue;
         const auto name = promName(m.name) + (timing ? "_milliseconds" : counter ? "_total" : "");
         auto& [type, lines] = families[name];

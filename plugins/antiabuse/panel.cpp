@@ -1,10 +1,12 @@
 #include "plugins/antiabuse/panel.h"
 
 #include <algorithm>
+#include <persona/sdk/series.hpp>
 #include <persona/sdk/siphash.hpp>
 #include <stdexcept>
 
 #include "plugins/antiabuse/reader.h"
+#include "plugins/antiabuse/routes.h"
 
 namespace persona::antiabuse {
 
@@ -62,6 +64,8 @@ Panel::Panel(const sdk::Host& host, const std::map<std::string, Mode>& modes, Mo
             (kept.flag & kSet) != 0)
             modes_.set(i, Mode::unpacked(kept.flag & ~kSet));
         declare(all_[i], all_[i].id);
+        declareSeries(all_[i]);
+        all_[i].mode.set(modes_.of(i).kind);
     }
     demoted_ = host.counter("demoted");
     faults_ = host.counter("heuristic_faults");
@@ -75,8 +79,29 @@ void Panel::declare(One& one, const std::string& name) {
     }
 }
 
-void Panel::count(std::uint32_t rule, std::uint32_t kind, bool acts) const {
+void Panel::declareSeries(One& one) {
+    one.mode = sdk::series(host_, PSN_METRIC_GAUGE, "bid_aa_mode", {{"detector", one.id}});
+    for (std::uint32_t route = 0; route < PSN_ROUTE_COUNT; ++route) {
+        if (one.routes != 0 && (one.routes >> route & 1) == 0) continue;
+        for (std::uint32_t kind = PSN_VERDICT_ALLOW; kind <= PSN_VERDICT_DROP; ++kind)
+            for (const bool acts : {false, true})
+                one.by_route[route][kind][acts ? 1 : 0] =
+                    sdk::series(host_, PSN_METRIC_COUNTER, "bid_aa_decisions",
+                                {{"heuristic", one.id},
+                                 {"route", nameOfRoute(route)},
+                                 {"verdict", nameOfVerdict(kind)},
+                                 {"mode", acts ? "enforce" : "monitor"}});
+    }
+}
+
+void Panel::set(std::size_t rule, Mode mode) {
+    modes_.set(rule, mode);
+    all_[rule].mode.set(mode.kind);
+}
+
+void Panel::count(std::uint32_t rule, std::uint32_t route, std::uint32_t kind, bool acts) const {
     (acts ? all_[rule].acted : all_[rule].monitored)[kind].add();
+    all_[rule].by_route[route][kind][acts ? 1 : 0].add();
 }
 
 void Panel::grant(std::uint32_t grants, psn_facts& f) const {
@@ -116,7 +141,7 @@ void Panel::find(std::uint32_t rule, const psn_verdict& v, psn_facts& facts,
     // Those that are asked after this one see what has come together.
     if (acts) facts.weight += v.weight;
     findings.add(rule, acts, v);
-    count(rule, v.kind, acts);
+    count(rule, facts.route_class, v.kind, acts);
 }
 
 void Panel::observe(std::uint64_t asked, const psn_facts& facts, psn_outcome outcome,
@@ -156,7 +181,7 @@ void Panel::watch() {
         before = now;
         const bool too_slow = calls >= kFewest && slow * 100 > calls;
         if ((!too_slow && faults < kFaults) || modes_.of(i).kind < Mode::Sample) continue;
-        modes_.set(i, {Mode::Monitor, 0});
+        set(i, {Mode::Monitor, 0});
         demoted_.add();
         host_.error("heuristic '" + all_[i].id + "' is only listened to from now on: within 10 s " +
                     (too_slow ? std::to_string(slow) + " of " + std::to_string(calls) +
@@ -171,11 +196,12 @@ bool Panel::setMode(std::string_view rule, std::optional<Mode> mode) {
         if (all_[i].id != rule) continue;
         const auto now = host_.monotonicNs();
         if (mode) {
-            modes_.set(i, *mode);
+            set(i, *mode);
             host_.counters().set_flag(kept_modes_, sdk::abi(rule), mode->packed() | kSet, now);
         } else {
             host_.counters().erase(kept_modes_, sdk::abi(rule));
             modes_.bind(i, all_[i].id);
+            all_[i].mode.set(modes_.of(i).kind);
         }
         host_.warn("mode of '" + all_[i].id + "' is now " + modes_.of(i).text());
         return true;

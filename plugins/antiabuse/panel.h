@@ -56,9 +56,15 @@ class Panel {
         psn_heuristic_stats before{};
         /// By kind of verdict; enforced, and monitored alone.
         std::array<sdk::Metric, PSN_VERDICT_DROP + 1> acted, monitored;
+        /// The same by route, for the page: [route][kind][acts].
+        std::array<std::array<std::array<sdk::Metric, 2>, PSN_VERDICT_DROP + 1>, PSN_ROUTE_COUNT>
+            by_route;
+        sdk::Metric mode;  ///< of the page: 0 off, 1 monitor, 2 sample, 3 enforce
     };
     void declare(One& one, const std::string& name);
-    void count(std::uint32_t rule, std::uint32_t kind, bool acts) const;
+    void declareSeries(One& one);
+    void set(std::size_t rule, Mode mode);
+    void count(std::uint32_t rule, std::uint32_t route, std::uint32_t kind, bool acts) const;
     void grant(std::uint32_t grants, psn_facts& facts) const;
     const sdk::Host& host_;
     const psn_heuristics_api* const api_;

@@ -1,6 +1,8 @@
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <persona/sdk/filter.hpp>
+#include <persona/sdk/series.hpp>
 #include <persona/sdk/siphash.hpp>
 
 #include "libs/wsapi/form.h"
@@ -68,6 +70,14 @@ class AntiAbuse final : public sdk::Filter {
         refused_ = host.counter("refused");
         passed_ = host.counter("passed");
         stopped_signed_in_ = host.counter("signin_after_stop");
+        const auto challenges = [&](std::string_view kind, std::string_view result) {
+            return sdk::series(host, PSN_METRIC_COUNTER, "bid_aa_challenges",
+                               {{"kind", kind}, {"result", result}});
+        };
+        put_ = {challenges("work", "put"), challenges("mail", "put")};
+        solved_ = challenges("work", "solved");
+        none_ = challenges("any", "none_for_client");
+        shown_signed_in_ = sdk::series(host, PSN_METRIC_COUNTER, "bid_aa_signin_after_stop", {});
     }
 
     void activate() override {
@@ -113,7 +123,10 @@ class AntiAbuse final : public sdk::Filter {
         if (summary.aborted != 0) o.flags |= PSN_ENDED_ABORTED;
         if ((o.codes >> PSN_OUTCOME_AUTH_OK & 1) != 0) {
             ledger_.signedIn(f.prefix_key[0], f.account_key, f.now_ns);
-            if (f.strikes != 0 || (f.flags & PSN_FACT_PAID) != 0) stopped_signed_in_.add();
+            if (f.strikes != 0 || (f.flags & PSN_FACT_PAID) != 0) {
+                stopped_signed_in_.add();
+                shown_signed_in_.add();
+            }
         }
         if ((o.codes >> PSN_OUTCOME_MAIL_SENT & 1) != 0)
             ledger_.began(f.prefix_key[0], f.account_key, f.now_ns);
@@ -166,7 +179,10 @@ class AntiAbuse final : public sdk::Filter {
         if (Latency::isSampled(f.request_key)) (body.empty() ? plain_ : with_body_).endedAfter(now);
         psn_challenge challenge{};
         const bool put = d.kind == PSN_VERDICT_CHALLENGE && panel_.challenge(f, d, challenge);
+        if ((f.flags & PSN_FACT_PAID) != 0) solved_.add();
+        if (put) put_[d.challenge_kind == PSN_CHALLENGE_MAIL ? 1 : 0].add();
         if (d.kind == PSN_VERDICT_CHALLENGE && !put) {
+            none_.add();
             d.kind = PSN_VERDICT_THROTTLE;
             d.retry_after_ms = std::max(d.retry_after_ms, kChallengeWithoutMs);
         }
@@ -272,6 +288,8 @@ class AntiAbuse final : public sdk::Filter {
     sdk::SipSecret ids_;
     std::atomic<std::uint64_t> next_id_{0};
     sdk::Metric tarpitted_, refused_, passed_, stopped_signed_in_;
+    std::array<sdk::Metric, 2> put_;  ///< work, mail
+    sdk::Metric solved_, none_, shown_signed_in_;
 };
 
 }  // namespace persona::antiabuse

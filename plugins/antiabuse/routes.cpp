@@ -50,6 +50,14 @@ char lower(char c) {
 
 }  // namespace
 
+std::string_view nameOfRoute(std::uint32_t route_class) {
+    static constexpr std::string_view kNames[]{
+        "static", "view",   "heartbeat", "verify",  "context", "login",   "stage",  "token",
+        "status", "lookup", "assertion", "certify", "account", "measure", "unknown"};
+    static_assert(std::size(kNames) == PSN_ROUTE_COUNT);
+    return route_class < std::size(kNames) ? kNames[route_class] : "unknown";
+}
+
 Routes::Routes(std::string verifier_host) : verifier_host_(std::move(verifier_host)) {
     all_ = {{"static", PSN_ROUTE_STATIC, 0},
             {"view", PSN_ROUTE_VIEW, 0},

@@ -15,6 +15,9 @@ struct Route {
     std::uint32_t traits = 0;       ///< PSN_TRAIT_*
 };
 
+/// "login" for PSN_ROUTE_LOGIN, and so on: the label of the page.
+[[nodiscard]] std::string_view nameOfRoute(std::uint32_t route_class);
+
 /// Routes of the service, from the table of calls (libs/wsapi/endpoints.h): a call that is added
 /// there has its class here. Const after construction; [any] thread.
 class Routes {

@@ -19,7 +19,7 @@ LICENSES = {"libssl3": "Apache-2.0", "libyaml-cpp0.7": "MIT", "libspdlog1.10": "
             "libp11-kit0": "BSD-3-Clause", "libidn2-0": "LGPL-3.0-or-later OR GPL-2.0-or-later", "libpsl5": "MIT",
             "libsqlite3-0": "LicenseRef-public-domain", "libbrotli1": "MIT", "zlib1g": "Zlib", "libstdc++6": "GPL-3.0-or-later WITH GCC-exception-3.1",
             "libgcc-s1": "GPL-3.0-or-later WITH GCC-exception-3.1", "libc6": "LGPL-2.1-or-later", "libunistring2": "LGPL-3.0-or-later OR GPL-2.0-or-later",
-            "libpcre2-8-0": "BSD-3-Clause", "libpcre3": "BSD-3-Clause", "libexpat1": "MIT", "libffi8": "MIT"}
+            "libhiredis0.14": "BSD-3-Clause", "libpcre2-8-0": "BSD-3-Clause", "libpcre3": "BSD-3-Clause", "libexpat1": "MIT", "libffi8": "MIT"}
 
 
 def run(*command):

@@ -13,6 +13,7 @@
 #include "host/app/lockdown.h"
 #include "host/app/surroundings.h"
 #include "host/app/upkeep.h"
+#include "host/bridge/shared_state.h"
 #include "host/bridge/watchdog.h"
 #include "host/generation/directory_watch.h"
 #include "host/generation/manager.h"
@@ -101,6 +102,13 @@ class Host::Impl {
                     !error.empty())
                     document.problem(document.root()["services"], error);
             }
+        }
+        // Before the first plugin opens a table.
+        if (document.problems().empty()) {
+            bridge::BuildContext context{
+                *runtime, *store, role_ids, document, settings.common, used, settings.plugin_dir,
+                {},       nullptr};
+            shared = sharedStateOf(settings, context);
         }
         if (document.problems().empty()) {
             const auto error = manager->begin(document, settings, used, role_ids);
@@ -207,6 +215,7 @@ class Host::Impl {
         engine.reset();
         runtime->engine = nullptr;
         if (manager) manager->shutDown();
+        shared.reset();
         if (served) upkeep->save();
         for (auto& p : pending) p.service->deactivate();
         pending.clear();
@@ -233,6 +242,7 @@ class Host::Impl {
     std::unique_ptr<module::Store> store;
     std::unique_ptr<net::Engine> engine;
     std::vector<Pending> pending;
+    std::unique_ptr<bridge::SharedState> shared;
     std::unique_ptr<bridge::Watchdog> watchdog;
     std::unique_ptr<generation::DirectoryWatch> watch;
     module::Ids role_ids;
@@ -319,6 +329,8 @@ std::string Host::start(net::InheritedSockets sockets) {
     i.runtime->engine = i.engine.get();
     for (auto& p : i.pending)
         if (auto error = p.service->activate(); !error.empty()) return error;
+    if (i.shared)
+        if (auto error = i.shared->activate(); !error.empty()) return error;
     if (auto error = i.manager->publishFirst(); !error.empty()) return error;
     if (i.settings.statsd_enabled)
         if (auto error = i.metrics.startStatsd(i.settings.statsd_address); !error.empty())
@@ -327,6 +339,7 @@ std::string Host::start(net::InheritedSockets sockets) {
         return error;
     i.runtime->loops_run = true;
     i.started = i.served = true;
+    if (i.shared) i.shared->start();
     i.upkeep->begin(*i.timers);
     if (i.settings.generations.watch_plugins) try {
             i.watch = std::make_unique<generation::DirectoryWatch>(

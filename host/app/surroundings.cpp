@@ -119,4 +119,34 @@ std::unique_ptr<net::EngineObserver> observerOf(observe::Log& log, observe::Metr
     return std::make_unique<Observer>(log, metrics);
 }
 
+void showTables(tables::Tables& tables, observe::Metrics& metrics) {
+    for (const auto& t : tables.list()) {
+        const auto label = "table=\"" + observe::labelValue(t.name) + "\"";
+        metrics.series(PSN_METRIC_GAUGE, "bid_aa_state_entries", label)
+            .value.store(static_cast<std::int64_t>(t.used));
+        metrics.series(PSN_METRIC_COUNTER, "bid_aa_evictions", label)
+            .value.store(static_cast<std::int64_t>(t.evicted));
+    }
+}
+
+std::unique_ptr<bridge::SharedState> sharedStateOf(const config::HostConfig& settings,
+                                                   bridge::BuildContext& context) {
+    const auto& s = settings.shared_state;
+    if (s.module.empty()) return nullptr;
+    const auto at = context.document.root()["shared_state"];
+    if (settings.lockdown) {
+        context.document.problem(
+            at, "shared_state: a process with `lockdown: true` could not connect again");
+        return nullptr;
+    }
+    bridge::MemberSettings m{"shared_state",  "shared_state",     s.module,
+                             "shared_state.", s.path + ".config", s.options};
+    auto out = std::make_unique<bridge::SharedState>(m, s, context.runtime);
+    if (const auto error = out->create(context); !error.empty()) {
+        if (context.document.problems().empty()) context.document.problem(at, error);
+        return nullptr;
+    }
+    return out;
+}
+
 }  // namespace persona::host::app

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "host/bridge/shared_state.h"
 #include "host/config/host_config.h"
 #include "host/net/engine.h"
 #include "host/observe/log.h"
@@ -30,5 +31,13 @@ namespace persona::host::app {
 /// Counts and writes for the engine. Both outlive it.
 [[nodiscard]] std::unique_ptr<net::EngineObserver> observerOf(observe::Log& log,
                                                               observe::Metrics& metrics);
+
+/// How full the tables are and what they forgot, as series of the Prometheus page. Looks at all of
+/// them: not for each call of the page. [control]
+void showTables(tables::Tables& tables, observe::Metrics& metrics);
+
+/// What `shared_state:` asks for, created; nullptr: nothing, or problems went to the document.
+[[nodiscard]] std::unique_ptr<bridge::SharedState> sharedStateOf(const config::HostConfig& settings,
+                                                                 bridge::BuildContext& context);
 
 }  // namespace persona::host::app

@@ -25,7 +25,11 @@ Upkeep::Upkeep(observe::Log& log, observe::Metrics& metrics, const std::string& 
 }
 
 void Upkeep::begin(bridge::Timers& timers) {
-    timers.start(kSweepMs, kSweepMs, [this] { tables_->tend(net::monotonicNs()); });
+    showTables(*tables_, metrics_);
+    timers.start(kSweepMs, kSweepMs, [this] {
+        tables_->tend(net::monotonicNs());
+        showTables(*tables_, metrics_);
+    });
     timers.start(ClockWatch::kEveryMs, ClockWatch::kEveryMs,
                  [this] { clock_.look(wallMs(), net::monotonicNs()); });
     if (const auto ms = static_cast<std::uint64_t>(save_every_ms_); ms != 0)

@@ -76,7 +76,7 @@ const psn_counters_api& countersApi() {
             if (spec == nullptr || out == nullptr || spec->struct_size < sizeof(psn_counter_spec))
                 return PSN_INVALID;
             if (!mayDo(c, "psn.counters/1 open", Place::Control)) return PSN_DENIED;
-            *out = c.runtime.counters.openCounters(toView(name), *spec, replaced, error);
+            *out = c.runtime.counters.openCounters(toView(name), *spec, replaced, error, in_shadow);
             if (*out == nullptr) {
                 setError(err, error);
                 return c.tooMuch(PSN_INVALID, error);
@@ -118,7 +118,7 @@ const psn_rates_api& ratesApi() {
             if (!mayDo(c, "psn.rates open", Place::Control)) return PSN_DENIED;
             bool replaced = false;
             std::string error;
-            *out = c.runtime.counters.openRates(toView(name), *spec, replaced, error);
+            *out = c.runtime.counters.openRates(toView(name), *spec, replaced, error, in_shadow);
             if (*out == nullptr) {
                 setError(err, error);
                 return c.tooMuch(PSN_INVALID, error);

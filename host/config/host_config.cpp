@@ -181,6 +181,28 @@ GenerationSettings readGenerations(MapReader r) {
     return g;
 }
 
+SharedStateSettings readSharedState(MapReader r) {
+    SharedStateSettings s;
+    s.path = r.path();
+    s.module = r.text("module", "");
+    s.period_ms = r.duration("period", s.period_ms, 10, 60'000);
+    s.deadline_ms = r.duration("deadline", s.deadline_ms, 1, 60'000);
+    auto tables = r.child("tables");
+    for (const auto& entry : tables.node()) {
+        const auto name = entry.first.Scalar();
+        s.tables[name] = tables.choice(name, "whole", {"half", "whole"});
+    }
+    tables.finish();
+    if (s.tables.empty())
+        s.tables = {{"antiabuse.prefixes", "whole"},
+                    {"challenge.spent", "whole"},
+                    {"login.tries", "half"},
+                    {"mail.sent", "half"}};
+    s.options = r.raw("config");
+    r.finish();
+    return s;
+}
+
 ServiceSettings readService(MapReader& r) {
     ServiceSettings s;
     s.path = r.path();
@@ -247,10 +269,11 @@ void checkReferences(Document& d, const HostConfig& c) {
 
 const std::set<std::string>& topLevelKeys() {
     static const std::set<std::string> kKeys{
-        "process",    "state_dir",   "plugin_dir", "loops",    "drain_timeout",    "pid_file",
-        "log",        "access_log",  "statsd",     "admin",    "test_open_roles",  "common",
-        "executors",  "listeners",   "upstreams",  "services", "modules_maturity", "outbound",
-        "heuristics", "generations", "watchdog",   "tables",   "thread_check",     "lockdown"};
+        "process",     "state_dir",   "plugin_dir", "loops",    "drain_timeout",    "pid_file",
+        "log",         "access_log",  "statsd",     "admin",    "test_open_roles",  "common",
+        "executors",   "listeners",   "upstreams",  "services", "modules_maturity", "outbound",
+        "heuristics",  "generations", "watchdog",   "tables",   "thread_check",     "lockdown",
+        "shared_state"};
     return kKeys;
 }
 
@@ -302,6 +325,7 @@ HostConfig readHostConfig(Document& document, const std::string& default_plugin_
     c.snapshot_interval_ms = tables.duration("snapshot_interval", c.snapshot_interval_ms, 0, kDay);
     tables.finish();
     c.generations = readGenerations(r.child("generations"));
+    c.shared_state = readSharedState(r.child("shared_state"));
     for (auto& h : r.children("heuristics")) c.heuristics.push_back(readHeuristic(h));
     c.common = r.raw("common");
     bool has_default = false;

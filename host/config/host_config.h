@@ -33,6 +33,15 @@ struct HeuristicSettings {
     YAML::Node options;
 };
 
+/// Counts that several processes share (decision 0120).
+struct SharedStateSettings {
+    std::string module;  ///< empty: each process counts for itself
+    std::string path;
+    YAML::Node options;
+    std::int64_t period_ms = 100, deadline_ms = 50;
+    std::map<std::string, std::string> tables;  ///< name -> "half" or "whole" while alone
+};
+
 /// How new generations of filters come in and old ones leave.
 struct GenerationSettings {
     std::int64_t drain_timeout_ms = 30'000, watch_ms = 60'000, smoke_deadline_ms = 5'000;
@@ -61,6 +70,7 @@ struct HostConfig {
     std::int64_t snapshot_interval_ms = 30'000;
     bool thread_check = false;
     GenerationSettings generations;
+    SharedStateSettings shared_state;
     std::vector<HeuristicSettings> heuristics;
     bool test_open_roles = false;
     bool lockdown = false;  ///< see host/app/lockdown.h

@@ -25,6 +25,16 @@ std::int32_t ahead(std::uint64_t slot, std::uint32_t now_ms) {
     return static_cast<std::int32_t>(static_cast<std::uint32_t>(slot) - now_ms);
 }
 
+/// What is further ahead than anything can be spent comes from a clock that stepped back.
+std::int64_t spentOf(std::uint64_t slot, std::uint32_t now_ms, std::uint64_t burst_ms) {
+    const std::int64_t spent = std::max(0, ahead(slot, now_ms));
+    return spent > 2 * static_cast<std::int64_t>(burst_ms) + kDayMs ? 0 : spent;
+}
+std::uint64_t wordOf(std::uint64_t hash, std::uint32_t now_ms, std::int64_t spent_ms) {
+    return (static_cast<std::uint64_t>(tagOf(hash)) << 32) |
+           static_cast<std::uint32_t>(now_ms + static_cast<std::uint32_t>(spent_ms));
+}
+
 }  // namespace
 
 psn_rate_table::psn_rate_table(const psn_rate_spec& spec,
@@ -44,41 +54,35 @@ std::uint64_t psn_rate_table::hash(std::uint64_t key, std::uint32_t rule) const 
     return tagOf(h) == 0 ? h | (1ULL << 32) : h;
 }
 
+psn_rate_table::Place psn_rate_table::find(std::uint64_t h, std::uint32_t now) {
+    auto& set = sets_[h & mask_];
+    Place p{&set.slots[0], 0, false, INT32_MAX};
+    for (auto& s : set.slots) {
+        const auto v = s.load(std::memory_order_relaxed);
+        if (tagOf(v) == tagOf(h)) return {&s, v, true, p.most_idle};
+        const auto at = v == 0 ? INT32_MIN : ahead(v, now);
+        if (at < p.most_idle) p = {&s, v, false, at};
+    }
+    return p;
+}
+
 psn_rc psn_rate_table::spend(std::uint64_t key, std::uint32_t rule, const psn_rate_limit& limit,
                              std::uint32_t cost, std::int64_t now_ns, Mode mode,
                              psn_rate_answer* out) {
+    if (dearer_.load(std::memory_order_relaxed))
+        cost = std::max(cost, std::min(cost * 2, limit.burst));
     const auto burst_ms = static_cast<std::uint64_t>(limit.interval_ms) * limit.burst;
     const auto cost_ms = static_cast<std::uint64_t>(limit.interval_ms) * cost;
     if (limit.interval_ms == 0 || limit.burst == 0 || burst_ms > kMostMs || cost_ms > kMostMs)
         return PSN_INVALID;
     const auto now = toMs(now_ns);
     const auto h = hash(key, rule);
-    auto& set = sets_[h & mask_];
     // Another loop that writes the same slot in between makes this one look again; who is overtaken
     // time after time gives up its charge, which can only forgive.
     for (int attempt = 0; attempt < 8; ++attempt) {
-        std::atomic<std::uint64_t>* chosen = &set.slots[0];
-        std::uint64_t slot = 0;
-        bool found = false;
-        std::int32_t most_idle = INT32_MAX;
-        for (auto& s : set.slots) {
-            const auto v = s.load(std::memory_order_relaxed);
-            if (tagOf(v) == tagOf(h)) {
-                chosen = &s;
-                slot = v;
-                found = true;
-                break;
-            }
-            const auto at = v == 0 ? INT32_MIN : ahead(v, now);
-            if (at < most_idle) {
-                most_idle = at;
-                chosen = &s;
-                slot = v;
-            }
-        }
-        // What is further ahead than anything can be spent comes from a clock that stepped back.
-        std::int64_t spent = found ? std::max(0, ahead(slot, now)) : 0;
-        if (spent > 2 * static_cast<std::int64_t>(burst_ms) + kDayMs) spent = 0;
+        auto place = find(h, now);
+        const auto before = place.found ? spentOf(place.word, now, burst_ms) : 0;
+        auto spent = before;
         const auto after = spent + static_cast<std::int64_t>(cost_ms);
         const auto room = static_cast<std::int64_t>(burst_ms);
         const bool allowed = after <= room;
@@ -93,14 +97,42 @@ psn_rc psn_rate_table::spend(std::uint64_t key, std::uint32_t rule, const psn_ra
             *out = {allowed ? 1U : 0U, allowed ? 0U : static_cast<std::uint32_t>(after - room),
                     static_cast<std::uint32_t>(spent), 0};
         if (mode == Mode::Peek || (mode == Mode::Take && !allowed)) return PSN_OK;
-        const auto word = (static_cast<std::uint64_t>(tagOf(h)) << 32) |
-                          static_cast<std::uint32_t>(now + static_cast<std::uint32_t>(spent));
-        if (!chosen->compare_exchange_strong(slot, word, std::memory_order_relaxed)) continue;
+        if (!place.slot->compare_exchange_strong(place.word, wordOf(h, now, spent),
+                                                 std::memory_order_relaxed))
+            continue;
         // A key that had nothing spent any more is no loss.
-        if (!found && most_idle > 0) evicted_.fetch_add(1, std::memory_order_relaxed);
+        if (!place.found && place.most_idle > 0) evicted_.fetch_add(1, std::memory_order_relaxed);
+        if (share_.outbox != nullptr && spent != before)
+            share_.outbox->add({share_.table, rule, key}, spent - before,
+                               static_cast<std::uint32_t>(burst_ms));
         break;
     }
     return PSN_OK;
+}
+
+void psn_rate_table::adopt(std::uint64_t key, std::uint32_t rule, std::int64_t spent_ms,
+                           std::int64_t now_ns, bool at_least) {
+    const auto now = toMs(now_ns);
+    const auto h = hash(key, rule);
+    for (int attempt = 0; attempt < 8; ++attempt) {
+        auto place = find(h, now);
+        const auto pending =
+            share_.outbox == nullptr ? 0 : share_.outbox->pendingMs({share_.table, rule, key});
+        const auto spent = std::clamp<std::int64_t>(spent_ms + pending, 0, 2 * kMostMs);
+        if (!place.found && spent == 0) return;
+        if (at_least && place.found && ahead(place.word, now) >= spent) return;
+        if (!place.slot->compare_exchange_strong(place.word, wordOf(h, now, spent),
+                                                 std::memory_order_relaxed))
+            continue;
+        if (!place.found && place.most_idle > 0) evicted_.fetch_add(1, std::memory_order_relaxed);
+        return;
+    }
+}
+
+std::uint32_t psn_rate_table::spentMs(std::uint64_t key, std::uint32_t rule, std::int64_t now_ns) {
+    const auto now = toMs(now_ns);
+    const auto place = find(hash(key, rule), now);
+    return place.found ? static_cast<std::uint32_t>(std::max(0, ahead(place.word, now))) : 0;
 }
 
 void psn_rate_table::prefetch(std::uint64_t key, std::uint32_t rule) const {
@@ -109,6 +141,9 @@ void psn_rate_table::prefetch(std::uint64_t key, std::uint32_t rule) const {
 
 psn_rc psn_rate_table::forget(std::uint64_t key, std::uint32_t rule) {
     const auto h = hash(key, rule);
+    // Also when it is not here: the others may have it.
+    if (share_.outbox != nullptr)
+        share_.outbox->add({share_.table, rule, key}, -static_cast<std::int64_t>(kMostMs) * 2, 0);
     for (auto& s : sets_[h & mask_].slots)
         if (tagOf(s.load(std::memory_order_relaxed)) == tagOf(h)) {
             s.store(0, std::memory_order_relaxed);

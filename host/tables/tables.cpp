@@ -28,7 +28,7 @@ bool sameShape(const psn_rate_spec& a, const psn_rate_spec& b) {
 
 template <typename Table, typename Spec>
 Table* Tables::open(Shelf<Table>& shelf, std::string_view name, const Spec& spec, bool& replaced,
-                    std::string& error, std::uint32_t most_slots) {
+                    std::string& error, std::uint32_t most_slots, bool trial) {
     const std::lock_guard lock(mutex_);
     replaced = false;
     if (name.empty() || name.size() > 128 || spec.slots < 64 || spec.slots > most_slots) {
@@ -46,10 +46,14 @@ Table* Tables::open(Shelf<Table>& shelf, std::string_view name, const Spec& spec
                 std::to_string(kMostBytes) + " for all";
         return nullptr;
     }
-    replaced = it != shelf.by_name.end();
+    replaced = it != shelf.by_name.end() && !trial;
     bytes_ += made->bytes();
     // The old table stays alive: a generation that drains may still use it.
     auto* table = shelf.all.emplace_back(std::move(made)).get();
+    if (trial) return table;
+    if constexpr (std::is_same_v<Table, psn_rate_table>)
+        if (const auto shared = shares_.find(name); shared != shares_.end())
+            table->share(shared->second);
     shelf.by_name[std::string(name)] = table;
     const auto kept =
         kept_.find((std::is_same_v<Table, psn_rate_table> ? "r" : "c") + std::string(name));
@@ -61,13 +65,30 @@ Table* Tables::open(Shelf<Table>& shelf, std::string_view name, const Spec& spec
 }
 
 psn_counter_table* Tables::openCounters(std::string_view name, const psn_counter_spec& spec,
-                                        bool& replaced, std::string& error) {
-    return open(counters_, name, spec, replaced, error, 16'777'216);
+                                        bool& replaced, std::string& error, bool trial) {
+    return open(counters_, name, spec, replaced, error, 16'777'216, trial);
 }
 
 psn_rate_table* Tables::openRates(std::string_view name, const psn_rate_spec& spec, bool& replaced,
-                                  std::string& error) {
-    return open(rates_, name, spec, replaced, error, 67'108'864);
+                                  std::string& error, bool trial) {
+    return open(rates_, name, spec, replaced, error, 67'108'864, trial);
+}
+
+void Tables::share(const std::string& name, const psn_rate_table::Share& share) {
+    const std::lock_guard lock(mutex_);
+    shares_[name] = share;
+    if (const auto t = rates_.by_name.find(name); t != rates_.by_name.end())
+        t->second->share(share);
+}
+
+void Tables::setDearer(const std::string& name, bool dearer) {
+    if (auto* table = rates(name); table != nullptr) table->setDearer(dearer);
+}
+
+psn_rate_table* Tables::rates(std::string_view name) {
+    const std::lock_guard lock(mutex_);
+    const auto t = rates_.by_name.find(name);
+    return t == rates_.by_name.end() ? nullptr : t->second;
 }
 
 void Tables::tend(std::int64_t now_ns) {

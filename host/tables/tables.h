@@ -19,11 +19,16 @@ class Tables {
   public:
     explicit Tables(Secret secret) : secret_(secret) {}
     /// The table of that name, made at the first call. `replaced`: one of another shape stood there
-    /// and was put aside. nullptr and `error`: the shape is out of range.
+    /// and was put aside. nullptr and `error`: the shape is out of range. `trial`: for
+    /// who only looks on; what has another shape, or is not there yet, is made for him alone.
     psn_counter_table* openCounters(std::string_view name, const psn_counter_spec& spec,
-                                    bool& replaced, std::string& error);
+                                    bool& replaced, std::string& error, bool trial = false);
     psn_rate_table* openRates(std::string_view name, const psn_rate_spec& spec, bool& replaced,
-                              std::string& error);
+                              std::string& error, bool trial = false);
+    /// The rate table of that name is shared, when it is there and when it will be.
+    void share(const std::string& name, const psn_rate_table::Share& share);
+    void setDearer(const std::string& name, bool dearer);        ///< see psn_rate_table; [any]
+    [[nodiscard]] psn_rate_table* rates(std::string_view name);  ///< [any] nullptr: not opened yet
     /// Every 30 s: a sixty-fourth of each table is looked over for what is too old.
     void tend(std::int64_t now_ns);
 
@@ -53,13 +58,14 @@ class Tables {
     };
     template <typename Table, typename Spec>
     Table* open(Shelf<Table>& shelf, std::string_view name, const Spec& spec, bool& replaced,
-                std::string& error, std::uint32_t most_slots);
+                std::string& error, std::uint32_t most_slots, bool trial);
     [[nodiscard]] std::uint64_t secretId() const;
     const Secret secret_;
     std::mutex mutex_;
     Shelf<psn_counter_table> counters_;
     Shelf<psn_rate_table> rates_;
     std::uint64_t bytes_ = 0;  ///< of both shelves
+    std::map<std::string, psn_rate_table::Share, std::less<>> shares_;
     std::size_t part_ = 0;
     /// From load(), by kind and name, until the table is opened.
     std::map<std::string, std::string> kept_;

@@ -8,8 +8,10 @@
 #include <persona/abi/ext/admin.h>
 #include <persona/abi/ext/clock.h>
 #include <persona/abi/ext/counters.h>
+#include <persona/abi/ext/draft/counter_backend.h>
 #include <persona/abi/ext/draft/heuristic.h>
 #include <persona/abi/ext/draft/heuristics.h>
+#include <persona/abi/ext/draft/metric_series.h>
 #include <persona/abi/ext/draft/rates.h>
 #include <persona/abi/ext/executor.h>
 #include <persona/abi/ext/http_client.h>
@@ -53,6 +55,39 @@ AT(psn_config_api, get_double, 24);
 AT(psn_config_api, list_size, 32);
 AT(psn_config_api, list_at, 40);
 AT(psn_config_api, is_set, 48);
+SIZE(psn_shared_change, 48);
+AT(psn_shared_change, table, 0);
+AT(psn_shared_change, key, 16);
+AT(psn_shared_change, delta_ms, 24);
+AT(psn_shared_change, at_least_ms, 32);
+AT(psn_shared_change, rule, 40);
+AT(psn_shared_change, window_ms, 44);
+SIZE(psn_shared_value, 40);
+AT(psn_shared_value, table, 0);
+AT(psn_shared_value, key, 16);
+AT(psn_shared_value, spent_ms, 24);
+AT(psn_shared_value, rule, 32);
+SIZE(psn_shared_exchange, 56);
+AT(psn_shared_exchange, struct_size, 0);
+AT(psn_shared_exchange, change_count, 4);
+AT(psn_shared_exchange, changes, 8);
+AT(psn_shared_exchange, user, 16);
+AT(psn_shared_exchange, tell, 24);
+AT(psn_shared_exchange, epoch, 32);
+AT(psn_shared_exchange, cursor, 40);
+AT(psn_shared_exchange, peers, 48);
+AT(psn_shared_exchange, more, 52);
+SIZE(psn_counter_backend_factory, 56);
+AT(psn_counter_backend_factory, options, 8);
+AT(psn_counter_backend_factory, create, 16);
+AT(psn_counter_backend_factory, activate, 24);
+AT(psn_counter_backend_factory, deactivate, 32);
+AT(psn_counter_backend_factory, destroy, 40);
+AT(psn_counter_backend_factory, exchange, 48);
+SIZE(psn_label, 32);
+AT(psn_label, value, 16);
+SIZE(psn_metric_series_api, 16);
+AT(psn_metric_series_api, declare, 8);
 SIZE(psn_clock_api, 32);
 AT(psn_clock_api, struct_size, 0);
 AT(psn_clock_api, reserved, 4);

@@ -40,6 +40,12 @@ generations:
   auto_rollback: true
   smoke: true
   watch_plugins: false
+shared_state:
+  module: state.so
+  period: 100ms
+  deadline: 50ms
+  tables: {login.tries: half, antiabuse.prefixes: whole}
+  config: {}
 heuristics:
   - {id: h, module: h.so, on_error: allow, budget: 200us}
 executors: {default: {threads: 4, queue: 10, deadline: 10s, nice: 5}}

@@ -9,7 +9,8 @@
  * draft. Host extensions: psn.log/1 psn.stream/1 psn.counters/1 psn.timer/1 psn.executor/1
  *                 psn.http-client/1 psn.metrics/1 psn.clock/1; options through psn.config/1.
  *       2026-11  optional, so no new minor: psn.thread-check/1 (host), psn.self-check/1 (offered by
- *                 instances); drafts psn.heuristics/draft-1 and psn.rates/draft-1 (host). Said more
+ *                 instances); drafts psn.heuristics/draft-1, psn.rates/draft-1 and
+ * psn.metric-series/draft-1 (host), psn.counter-backend/draft-1 (a kind of plugin). Said more
  *                 exactly, layout unchanged: a filter's reply and abort take effect when its call
  * has returned; resume() takes CONTINUE or FAIL; PSN_FILTER_BODY_BUFFER holds responses too, and
  * their head with them; a paused piece of a body waits with its filter. PSN_FORWARD_HIDE_REPORT, a

@@ -20,32 +20,10 @@ std::string text(const Object& object) {
     return out.str();
 }
 
-std::string errorText(const std::string& why) {
-    Object o(Poco::JSON_PRESERVE_KEY_ORDER);
-    o.set("error", why);
-    return text(o);
-}
-
 Array listOf(const std::vector<std::string>& items) {
     Array a;
     for (const auto& i : items) a.add(i);
     return a;
-}
-
-std::string textOf(const generation::Outcome& outcome, bool revert) {
-    Object o(Poco::JSON_PRESERVE_KEY_ORDER);
-    o.set("ok", outcome.ok);
-    o.set("generation", outcome.generation);
-    if (!revert) o.set("dry_run", outcome.dry_run);
-    if (!outcome.ok) {
-        o.set("step", outcome.step);
-        o.set("error", outcome.error);
-    } else {
-        o.set("build_us", outcome.build_us);
-        o.set("publish_us", outcome.publish_us);
-    }
-    o.set("notes", listOf(outcome.notes));
-    return text(o);
 }
 
 constexpr std::uint64_t kMostBody = 64 * 1024;
@@ -62,16 +40,40 @@ class Hooks final : public net::ExchangeHooks {
 
 }  // namespace
 
+std::string Admin::errorText(const std::string& why) {
+    Object o(Poco::JSON_PRESERVE_KEY_ORDER);
+    o.set("error", why);
+    return text(o);
+}
+
+std::string Admin::textOf(const generation::Outcome& outcome, bool revert) {
+    Object o(Poco::JSON_PRESERVE_KEY_ORDER);
+    o.set("ok", outcome.ok);
+    o.set("generation", outcome.generation);
+    if (!revert) o.set("dry_run", outcome.dry_run);
+    if (!outcome.ok) {
+        o.set("step", outcome.step);
+        o.set("error", outcome.error);
+    } else {
+        o.set("build_us", outcome.build_us);
+        o.set("publish_us", outcome.publish_us);
+    }
+    o.set("notes", listOf(outcome.notes));
+    return text(o);
+}
+
 void Admin::dispatch(net::ExchangePtr exchange) {
     const std::string target = exchange->request.target;
     const auto question = target.find('?');
     const auto path = target.substr(0, question);
     const auto query = question == std::string::npos ? std::string() : target.substr(question + 1);
     const auto& method = exchange->request.method;
-    if (may_change_ && method == "POST" && path == "/commands") {
+    if (may_change_ && method == "POST" && (path == "/commands" || path == "/heuristic")) {
+        const bool trial = path == "/heuristic";
         // The exchange owns its hooks.
-        exchange->attach(std::make_unique<Hooks>(
-            [this, raw = exchange.get()] { command(raw->shared_from_this()); }));
+        exchange->attach(std::make_unique<Hooks>([this, trial, raw = exchange.get()] {
+            trial ? tryHeuristic(raw->shared_from_this()) : command(raw->shared_from_this());
+        }));
         return exchange->bufferBody(kMostBody);
     }
     exchange->attach(std::make_unique<Hooks>());

@@ -24,8 +24,8 @@ struct Port {
 /// Answers the admin listeners. The TCP one shows: GET /metrics, /generations, /__heartbeat__. The
 /// unix socket, whose file permissions say who may, also changes: POST /reload[?dry_run=1],
 /// /revert, /replace, /loglevel?level=L, /commands (what roles offer: commands.h),
-/// /filter?to=FILTER&words=W, beside GET /generations, /modules, /counters, /loglevel, /commands.
-/// JSON, but /metrics.
+/// /filter?to=FILTER&words=W, /heuristic (one that is tried: heuristic_trials.cpp), beside GET
+/// /generations, /modules, /counters, /loglevel, /commands. JSON, but /metrics.
 class Admin final : public net::Dispatcher {
   public:
     Admin(Port port, bool may_change)
@@ -39,7 +39,10 @@ class Admin final : public net::Dispatcher {
     void change(const net::ExchangePtr& exchange, const std::string& path,
                 const std::string& query);
     void command(const net::ExchangePtr& exchange);
+    void tryHeuristic(const net::ExchangePtr& exchange);
     void tellFilter(const net::ExchangePtr& exchange, const std::string& query) const;
+    [[nodiscard]] static std::string textOf(const generation::Outcome& outcome, bool revert);
+    [[nodiscard]] static std::string errorText(const std::string& why);
     [[nodiscard]] std::string generations() const;
     [[nodiscard]] std::string modules() const;
     [[nodiscard]] std::string counters() const;

@@ -24,6 +24,9 @@ const char* const kCtlUsage =
     "  aa WORDS                 to the anti-abuse filter: list, show RULE, mode RULE MODE,\n"
     "                           explain ID, block ADDRESS [SECONDS], unblock ADDRESS, RULE "
     "WORDS\n"
+    "  aa load RULE [MODULE] [--options FILE] [--shadow TIME]\n"
+    "                           try a new version or configuration beside the one that acts\n"
+    "  aa diff|commit|abort RULE   how they differ; the new one acts; it is given up\n"
     "  loglevel [LEVEL]         show or set: trace, debug, info, warn, error\n"
     "  help                     what the roles of the process offer beside these\n"
     "  WORDS...                 one of those, as in: persona-host ctl accounts find ADDRESS\n"
@@ -86,42 +89,6 @@ void showCounters(const Object::Ptr& o) {
                   << "\n";
 }
 
-void showRules(const Poco::JSON::Array::Ptr& rules) {
-    std::cout << std::left << std::setw(14) << "rule" << std::setw(14) << "mode" << std::setw(10)
-              << "version" << std::setw(18) << "image" << std::setw(12) << "calls" << std::setw(8)
-              << "faults" << std::setw(12) << "over budget"
-              << "breaker\n";
-    for (const auto& item : *rules) {
-        const auto r = item.extract<Object::Ptr>();
-        std::cout << std::setw(14) << str(r, "rule") << std::setw(14) << str(r, "mode")
-                  << std::setw(10) << str(r, "version") << std::setw(18) << str(r, "image")
-                  << std::setw(12) << str(r, "calls") << std::setw(8) << str(r, "faults")
-                  << std::setw(12) << str(r, "over_budget") << str(r, "breaker") << "\n";
-    }
-}
-
-/// Of the words after "aa".
-std::string targetOf(const std::vector<std::string>& words) {
-    std::string text, encoded;
-    for (std::size_t i = 1; i < words.size(); ++i) text += (i == 1 ? "" : " ") + words[i];
-    Poco::URI::encode(text, "&=+#%?/", encoded);
-    return "/filter?to=antiabuse&words=" + encoded;
-}
-
-void showOutcome(const Object::Ptr& o) {
-    if (!o->getValue<bool>("ok")) {
-        std::cerr << "refused at step '" << str(o, "step") << "': " << str(o, "error")
-                  << "\ngeneration " << str(o, "generation") << " stays\n";
-        return;
-    }
-    if (o->optValue("dry_run", false))
-        std::cout << "it would be published; generation " << str(o, "generation") << " stays\n";
-    else
-        std::cout << "generation " << str(o, "generation") << " serves, published in "
-                  << str(o, "publish_us") << " us\n";
-    for (const auto& n : *o->getArray("notes")) std::cout << "note: " << n.toString() << "\n";
-}
-
 void showReplaced(const Object::Ptr& o) {
     if (o->getValue<bool>("ok"))
         std::cout << "process " << str(o, "pid") << " serves; the one before drains\n";
@@ -153,6 +120,10 @@ int parse(const std::vector<std::string>& arguments, Asked& out) {
             (a == "--socket" ? out.socket : out.config) = arguments[i];
         } else if (a == "--json") {
             out.json = true;
+        } else if (!out.words.empty() && out.words.front() == "aa" &&
+                   (a == "--options" || a == "--shadow")) {
+            if (++i == arguments.size()) return complain(kUsage, a + " needs a value");
+            out.words.insert(out.words.end(), {a, arguments[i]});
         } else if ((a == "--help" || a == "-h") && !role) {
             out.help = true;
         } else if (a == "--dry-run" && !role) {
@@ -167,34 +138,10 @@ int parse(const std::vector<std::string>& arguments, Asked& out) {
     return kDone;
 }
 
-/// Words to the anti-abuse filter.
-int abuseCommand(const Asked& q, const std::string& socket) {
-    if (q.words.size() < 2 || q.dry_run) {
-        std::cerr << kCtlUsage;
-        return kUsage;
-    }
-    const auto result = askSocket(socket, "POST", targetOf(q.words));
-    if (result.status == 0)
-        return complain(kNotReached,
-                        socket + ": " + result.detail +
-                            "; does the process run, and may this user use the socket?");
-    try {
-        const auto parsed = Poco::JSON::Parser().parse(result.body);
-        if (!q.json && result.status != 200)
-            return complain(kRefused, str(parsed.extract<Object::Ptr>(), "error"));
-        if (!q.json && q.words[1] == "list")
-            showRules(parsed.extract<Poco::JSON::Array::Ptr>());
-        else
-            std::cout << result.body;
-    } catch (const Poco::Exception& e) {
-        return complain(kNotReached, socket + " gave an answer that is none: " + e.displayText());
-    }
-    return result.status == 200 ? kDone : kRefused;
-}
-
 int builtIn(const Asked& q, const std::string& socket) {
     const auto& command = q.words.front();
-    if (command == "aa") return abuseCommand(q, socket);
+    if (command == "aa")
+        return q.dry_run ? complain(kUsage, kCtlUsage) : abuseCommand(q.words, q.json, socket);
     const bool level = command == "loglevel" && q.words.size() == 2;
     if (q.words.size() > (level ? 2U : 1U) || (q.dry_run && command != "reload")) {
         std::cerr << kCtlUsage;
@@ -237,6 +184,20 @@ int builtIn(const Asked& q, const std::string& socket) {
 }
 
 }  // namespace
+
+void showOutcome(const Object::Ptr& o) {
+    if (!o->getValue<bool>("ok")) {
+        std::cerr << "refused at step '" << str(o, "step") << "': " << str(o, "error")
+                  << "\ngeneration " << str(o, "generation") << " stays\n";
+        return;
+    }
+    if (o->optValue("dry_run", false))
+        std::cout << "it would be published; generation " << str(o, "generation") << " stays\n";
+    else
+        std::cout << "generation " << str(o, "generation") << " serves, published in "
+                  << str(o, "publish_us") << " us\n";
+    for (const auto& n : *o->getArray("notes")) std::cout << "note: " << n.toString() << "\n";
+}
 
 int ctlMain(const std::vector<std::string>& arguments) {
     Asked q;

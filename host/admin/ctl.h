@@ -1,5 +1,7 @@
 #pragma once
 
+#include <Poco/JSON/Object.h>
+
 #include <string>
 #include <vector>
 
@@ -22,6 +24,10 @@ extern const char* const kCtlUsage;
 /// several sockets the one whose process has it is asked.
 int roleCommand(const std::vector<std::string>& sockets, const std::vector<std::string>& words,
                 bool json);
+/// `aa ...`, to the one socket: words to the anti-abuse filter, and heuristics that are tried.
+int abuseCommand(const std::vector<std::string>& words, bool json, const std::string& socket);
+/// The answer to a reload.
+void showOutcome(const Poco::JSON::Object::Ptr& outcome);
 /// Prints what the roles behind those sockets offer.
 int listCommands(const std::vector<std::string>& sockets);
 

@@ -100,22 +100,29 @@ std::string buildChain(BuildContext& context, const config::ServiceSettings& ser
     return "";
 }
 
+std::unique_ptr<Heuristic> buildHeuristic(BuildContext& context, const config::HeuristicSettings& s,
+                                          const std::string& metric_prefix, std::string& error) {
+    MemberSettings m;
+    m.id = s.id;
+    m.what = "heuristic '" + s.id + "'";
+    m.module = s.module;
+    m.metric_prefix = metric_prefix;
+    m.options_path = s.path + ".config";
+    m.options = s.options;
+    m.deny_on_error = s.deny_on_error;
+    m.budget_us = s.budget_us;
+    auto one = std::make_unique<Heuristic>(std::move(m), context.runtime.engine_loops);
+    error = one->create(context);
+    return one;
+}
+
 std::string buildHeuristics(BuildContext& context,
                             const std::vector<config::HeuristicSettings>& settings,
                             Heuristics& out) {
-    const unsigned loops = context.runtime.engine_loops;
     for (const auto& s : settings) {
-        MemberSettings m;
-        m.id = s.id;
-        m.what = "heuristic '" + s.id + "'";
-        m.module = s.module;
-        m.metric_prefix = "browserid.heuristic." + s.id + ".";
-        m.options_path = s.path + ".config";
-        m.options = s.options;
-        m.deny_on_error = s.deny_on_error;
-        m.budget_us = s.budget_us;
-        auto& one = *out.emplace_back(std::make_unique<Heuristic>(std::move(m), loops));
-        if (auto wrong = one.create(context); !wrong.empty()) return wrong;
+        std::string error;
+        out.push_back(buildHeuristic(context, s, "browserid.heuristic." + s.id + ".", error));
+        if (!error.empty()) return error;
     }
     return "";
 }

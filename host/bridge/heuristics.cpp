@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "host/bridge/candidate.h"
 #include "host/bridge/ticks.h"
 #include "host/net/reactor.h"
 
@@ -16,6 +17,29 @@ psn_str literal(std::string_view s) {
 }
 
 }  // namespace
+
+Heuristic::Heuristic(MemberSettings s, unsigned loops) : Member(std::move(s), loops) {}
+
+Heuristic::~Heuristic() {
+    retire();
+}
+
+void Heuristic::tryOut(std::unique_ptr<Candidate> candidate) {
+    if (auto* before = candidate_.load()) before->close();
+    candidates_.push_back(std::move(candidate));
+    candidate_.store(candidates_.back().get());
+}
+
+psn_rc Heuristic::evaluate(const psn_facts& facts, psn_verdict& out, unsigned loop) {
+    auto* candidate = candidate_.load(std::memory_order_acquire);
+    if (candidate == nullptr) return judge(facts, out, loop);
+    // Before the acting one, so that both see the tables as they were.
+    psn_verdict tried{};
+    const bool asked = candidate->evaluate(facts, tried, loop);
+    const auto rc = judge(facts, out, loop);
+    if (asked && rc == PSN_OK) candidate->compare(facts, tried, out);
+    return rc;
+}
 
 std::string Heuristic::adopt(const psn_plugin_entry& entry, Lifecycle& out,
                              const psn_option*& options, std::size_t& count) {
@@ -31,7 +55,7 @@ std::string Heuristic::adopt(const psn_plugin_entry& entry, Lifecycle& out,
     return "";
 }
 
-psn_rc Heuristic::evaluate(const psn_facts& facts, psn_verdict& out, unsigned loop) {
+psn_rc Heuristic::judge(const psn_facts& facts, psn_verdict& out, unsigned loop) {
     const auto onError = [&](psn_rc rc, std::string_view reason) {
         out = {};
         out.struct_size = sizeof out;
@@ -84,6 +108,8 @@ psn_rc Heuristic::timed(const char* what, F&& f) {
 
 /// Also with an open breaker: what was counted up for a request must come down with it.
 void Heuristic::observe(const psn_facts& facts, const psn_outcome& outcome) {
+    if (auto* candidate = candidate_.load(std::memory_order_acquire))
+        candidate->observe(facts, outcome);
     if (instance == nullptr || factory_.observe == nullptr) return;
     timed("observe", [&] {
         factory_.observe(instance, &facts, &outcome);

@@ -205,6 +205,7 @@ Outcome Manager::build(bool dry_run) {
     step("read");
     auto fresh = read_();
     if (!fresh.error.empty()) return refused(outcome, "read", fresh.error), outcome;
+    applyCommitted(fresh);
     outcome.notes = fresh.notes;
     step("create");  // stages, probes and loads what is new, then creates
     auto next = make();

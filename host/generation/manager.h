@@ -73,6 +73,21 @@ class Manager {
     /// there is none, or it knows no such word.
     [[nodiscard]] std::string command(const std::string& member, std::string_view words,
                                       std::string& why) const;
+
+    /// A heuristic that is to be tried beside the active one of that id.
+    struct Attempt {
+        std::string id;
+        std::string module;  ///< below the plugin directory; empty: as in the configuration
+        /// YAML of its `config:`; empty: as in the configuration.
+        std::string options;
+        std::int64_t shadow_ms = 0;  ///< 0: until it is committed or aborted
+    };
+    /// [control] All three: empty, or why not; candidates.cpp.
+    std::string tryOut(const Attempt& attempt);
+    std::string abort(const std::string& id);
+    std::string diff(const std::string& id, std::string& report) const;
+    /// [control] A new generation in which what is tried acts.
+    void commit(const std::string& id, const std::string& from, Done done);
     /// [control] After the loops and executors have ended: everything is put away, here.
     void shutDown();
 
@@ -92,6 +107,15 @@ class Manager {
                   Outcome& outcome);
     void endTrial(std::uint64_t id);
     Outcome swapBack();
+    /// What was committed goes before the configuration, until that changes or an older generation
+    /// comes back.
+    struct Committed {
+        config::HeuristicSettings settings;
+        std::string before;  ///< the block of the configuration at that time
+    };
+    [[nodiscard]] bridge::Heuristic* heuristic(const std::string& id) const;
+    void applyCommitted(Fresh& fresh);
+    void forgetCommitted();
     std::shared_ptr<Generation> make();
     void bury(Generation* generation);  // [any]
     void reap();
@@ -111,6 +135,8 @@ class Manager {
     std::shared_ptr<Generation> active_, standby_;
     std::vector<std::weak_ptr<Generation>> draining_;
     std::unique_ptr<Trial> trial_;
+    std::map<std::string, Committed> committed_;
+    std::map<std::string, config::HeuristicSettings> attempted_;  ///< by id, as it is tried
     std::vector<std::shared_ptr<Generation>> stuck_;  ///< a thread is still inside: kept for ever
     std::int64_t watch_until_ns_ = 0;
     double rate_before_ = 0;

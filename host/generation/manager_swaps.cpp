@@ -49,6 +49,7 @@ void Manager::publish(const std::shared_ptr<Generation>& generation, Outcome& ou
     standby_ = std::exchange(active_, generation);
     if (standby_) standby_->state = State::Standby;
     active_->state = State::Active;
+    attempted_.clear();  // they were tried beside those of the one before
     active_->published_ns = net::monotonicNs();
     counts_at_start_ = active_->counts();
     watch_until_ns_ = active_->published_ns + settings_.watch_ms * 1'000'000;
@@ -66,6 +67,7 @@ Outcome Manager::swapBack() {
     if (!standby_)
         return refused(outcome, "revert", "there is no generation to go back to"), outcome;
     const auto back = standby_;
+    forgetCommitted();
     publish(back, outcome);
     watch_until_ns_ = 0;  // chosen by a person, and known to have worked
     outcome.ok = true;
@@ -123,6 +125,7 @@ void Manager::tend() {
                           "); nothing is done about it: " +
                           (standby_ ? "auto_rollback is off" : "there is none to go back to"));
     const auto bad = active_->id;
+    forgetCommitted();
     Outcome outcome;
     const auto back = standby_;
     publish(back, outcome);

@@ -31,6 +31,9 @@ class Sample final : public sdk::Heuristic {
 
 }  // namespace
 
-PSN_HEURISTIC_PLUGIN(
-    Sample,
-    R"({"id":"sample-heuristic","version":"1","vendor":"tests","maturity":"stable","kinds":["heuristic"]})")
+#ifndef SAMPLE_VERSION
+#define SAMPLE_VERSION "1"
+#endif
+
+PSN_HEURISTIC_PLUGIN(Sample, R"({"id":"sample-heuristic","version":")" SAMPLE_VERSION
+                             R"(","vendor":"tests","maturity":"stable","kinds":["heuristic"]})")

@@ -52,7 +52,7 @@ void showDiff(const Object::Ptr& o) {
               << (tried->getValue<bool>("asked") ? "tried" : "not asked any more") << ", "
               << str(tried, "seconds") << " s\n";
     const auto row = [&](const char* name, const char* what) {
-        std::cout << "  " << std::left << std::setw(44) << what << str(tried, name) << "\n";
+        std::cout << "  " << std::left << std::setw(48) << what << str(tried, name) << "\n";
     };
     row("requests", "requests that both judged");
     row("same", "the same verdict");
@@ -64,7 +64,7 @@ void showDiff(const Object::Ptr& o) {
     row("over_budget", "calls over the budget");
     const auto changes = tried->getObject("changes");
     for (const auto& name : changes->getNames())
-        std::cout << "  " << std::setw(44) << name << changes->getValue<std::string>(name) << "\n";
+        std::cout << "  " << std::setw(48) << name << changes->getValue<std::string>(name) << "\n";
 }
 
 /// "aa load RULE [MODULE] [--options FILE] [--shadow TIME]" as the process takes it; empty after a

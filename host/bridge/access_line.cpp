@@ -1,4 +1,6 @@
+#include <array>
 #include <charconv>
+#include <ctime>
 
 #include "host/bridge/stream.h"
 
@@ -17,6 +19,20 @@ void appendClean(std::string& out, std::string_view text) {
         out.push_back(c == '"' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '_' : c);
 }
 
+/// "[30/Nov/2026:16:10:28 +0000] ", as every reader of such logs knows it; made once a second.
+void appendTime(std::string& out) {
+    thread_local std::time_t made_for = 0;
+    thread_local std::array<char, 32> text{};
+    const auto now = std::time(nullptr);
+    if (now != made_for) {
+        std::tm t{};
+        ::gmtime_r(&now, &t);
+        std::strftime(text.data(), text.size(), "[%d/%b/%Y:%H:%M:%S +0000] ", &t);
+        made_for = now;
+    }
+    out.append(text.data());
+}
+
 }  // namespace
 
 void writeAccessLine(observe::AccessLog& log, const net::Exchange& exchange, const net::Summary& s,
@@ -24,7 +40,9 @@ void writeAccessLine(observe::AccessLog& log, const net::Exchange& exchange, con
     thread_local std::string line;  // keeps its room from request to request
     line.clear();
     const std::string_view target = exchange.request.target;
-    line.append(exchange.client_address).append(" - - \"");
+    line.append(exchange.client_address).append(" - - ");
+    appendTime(line);
+    line.push_back('"');
     appendClean(line, exchange.request.method);
     line.push_back(' ');
     appendClean(line, target.substr(0, target.find('?')));

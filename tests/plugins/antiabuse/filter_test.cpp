@@ -8,6 +8,7 @@
 namespace persona::host::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 using ::testing::Not;
@@ -69,6 +70,37 @@ TEST(AntiAbuse, WhatIsOnlyListenedToIsCountedAndExplained) {
     EXPECT_EQ(t.count("refused"), 0);
     EXPECT_TRUE(
         await([&] { return t.explained().find("\"mode\":\"monitor\"") != std::string::npos; }));
+}
+
+TEST(AntiAbuse, ThePageTellsDecisionsAndModesApart) {
+    Abuse t;
+    t.configure("modes: {sample: off}");
+    ASSERT_EQ(t.start(), "");
+    const auto page = [&] {
+        net::testing::RawClient client(t.host->port("admin"));
+        client.send("GET /metrics HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
+        return client.readAll();
+    };
+    EXPECT_THAT(page(), HasSubstr("\nbid_aa_mode{detector=\"sample\"} 0\n"));
+    EXPECT_THAT(page(), HasSubstr("\nbid_aa_state_entries{table=\"antiabuse.prefixes\"} "));
+    const auto decided = [](const char* route, const char* mode, int n) {
+        return HasSubstr("\nbid_aa_decisions_total{heuristic=\"sample\",route=\"" +
+                         std::string(route) + "\",verdict=\"deny\",mode=\"" + mode + "\"} " +
+                         std::to_string(n) + "\n");
+    };
+    t.configure("modes: {sample: monitor}");
+    ASSERT_TRUE(t.reload().ok);
+    EXPECT_THAT(page(), HasSubstr("\nbid_aa_mode{detector=\"sample\"} 1\n"));
+    EXPECT_EQ(t.ask("X-Judge: deny\r\n", "", "/wsapi/session_context").status, 200);
+    t.configure("");
+    ASSERT_TRUE(t.reload().ok);
+    for (int i = 0; i < 2; ++i)
+        EXPECT_EQ(t.ask("X-Judge: deny\r\n", "", "/wsapi/session_context").status, 403);
+    EXPECT_EQ(t.ask("X-Judge: deny\r\n", "", "/wsapi/nothing").status, 403);
+    EXPECT_THAT(page(), AllOf(decided("context", "monitor", 1), decided("context", "enforce", 2),
+                              decided("unknown", "enforce", 1)));
+    EXPECT_THAT(page(), HasSubstr("\nbid_aa_mode{detector=\"sample\"} 3\n"));
+    EXPECT_THAT(page(), Not(HasSubstr("persona_bid_aa")));
 }
 
 TEST(AntiAbuse, WhatIsOffIsNotAsked) {

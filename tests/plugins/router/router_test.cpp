@@ -209,7 +209,8 @@ TEST_F(RouterTest, NamesOfMetricsAndLines) {
                   "received: old"));
     EXPECT_TRUE(t_.logHas("idp.auth_return idp=https://idp.example"));
     EXPECT_TRUE(await([&] {
-        return t_.accessLog().find("127.0.0.1 - - \"GET /wsapi/session_context HTTP/1.1\" 200 ") !=
+        return t_.accessLog().find("127.0.0.1 - - [") != std::string::npos &&
+               t_.accessLog().find(" +0000] \"GET /wsapi/session_context HTTP/1.1\" 200 ") !=
                    std::string::npos &&
                t_.accessLog().find("\"GET /wsapi/nope HTTP/1.1\" 400 ") != std::string::npos &&
                t_.accessLog().find("\"GET /wsapi/address_info HTTP/1.1\" 200 ") !=

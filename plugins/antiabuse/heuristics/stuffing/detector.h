@@ -4,25 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "libs/abuse/mean.h"
+
 namespace persona::stuffing {
 
 /// Counts of one second, of those that no account knows.
 struct Second {
     std::uint32_t tries = 0, failures = 0, unknown = 0;  ///< sign-ins
     std::uint32_t stagings = 0;                          ///< sign-ups that hash a password
-};
-
-/// A mean that forgets within about a quarter of an hour, and is right from the first second on.
-class Mean {
-  public:
-    void add(double value);
-    [[nodiscard]] double value() const { return weight_ > 0 ? sum_ / weight_ : 0; }
-    [[nodiscard]] double weight() const { return weight_; }
-    /// As it was elsewhere, `weight` seconds old.
-    void restore(double value, double weight);
-
-  private:
-    double sum_ = 0, weight_ = 0;
 };
 
 /// Whether sign-ins or sign-ups are under attack (anti-abuse.md 3.5): more failures than ever, and
@@ -38,7 +27,7 @@ class Detector {
     /// Once a second.
     [[nodiscard]] Alarm tick(const Second& last);
 
-    Mean tries, failures, unknown, stagings;
+    abuse::Mean tries, failures, unknown, stagings;
 
   private:
     std::array<Second, kWindow> ring_{};

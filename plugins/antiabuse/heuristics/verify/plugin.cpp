@@ -7,12 +7,15 @@
 #include <optional>
 #include <string_view>
 
+#include "libs/abuse/crowd.h"
 #include "libs/abuse/keys.h"
 
 /// The verifier's clients (anti-abuse.md 3.2, T5). Sites that verify send few bad assertions and
 /// may send very many good ones; who sends bad ones has a small budget of them. Nobody is
-/// challenged: a server cannot solve anything. What is malformed or too dear is refused by the
-/// verifier itself, with its reason, before any arithmetic (docs/decisions/0097).
+/// challenged: a server cannot solve anything. While far more bad ones come than ever, in however
+/// many hands, those who are in no standing have a smaller budget of them. What is malformed or too
+/// dear is refused by the verifier itself, with its reason, before any arithmetic
+/// (docs/decisions/0097).
 namespace persona::verify_guard {
 
 using sdk::Facts;
@@ -36,6 +39,12 @@ class Verify final : public sdk::Heuristic {
                             3'600'000),
                 sdk::option("bad.hourly", PSN_OPT_INT, "60", "bad assertions in an hour", 0, 1,
                             100'000),
+                sdk::option("flood.per_second", PSN_OPT_DOUBLE, "1",
+                            "bad assertions of all who are in no standing that are borne beyond "
+                            "twice what is usual"),
+                sdk::option("flood.burst", PSN_OPT_INT, "50", "of them at once", 0, 1, 1'000'000),
+                sdk::option("flood.share", PSN_OPT_DOUBLE, "0.25",
+                            "of their budgets of bad ones that is left while more come"),
                 sdk::option("slots", PSN_OPT_INT, "65536", "of the tables", 0, 1'024, 16'777'216)};
     }
 
@@ -44,7 +53,10 @@ class Verify final : public sdk::Heuristic {
           all_{std::max(1U, 1'000 / number("rate")), number("burst")},
           bad_{number("bad.interval"), number("bad.burst")},
           bad_hourly_{std::max(1U, 3'600'000 / number("bad.hourly")), number("bad.hourly")},
-          standing_(number("standing")) {}
+          standing_(number("standing")),
+          in_flood_(config.real("flood.share")),
+          bad_ones_({2, config.real("flood.per_second"),
+                     static_cast<double>(config.num("flood.burst")), kHold}) {}
 
     void activate() override {
         table_ =
@@ -55,14 +67,22 @@ class Verify final : public sdk::Heuristic {
         if (host.counters().open(host.raw(), sdk::abi("verify.results"), &spec, &results_, &err) !=
             PSN_OK)
             throw std::runtime_error("verify.results: " + std::string(text, err.len));
+        std::uint64_t timer = 0;
+        if (host.timers().start(
+                host.raw(), 1'000, 1'000,
+                [](void* self) {
+                    auto& me = *static_cast<Verify*>(self);
+                    me.bad_ones_.tick(secondOf(me.host.monotonicNs()));
+                },
+                this, &timer) != PSN_OK)
+            throw std::runtime_error("no timer to be had");
     }
 
     Verdict evaluate(const Facts& f) override {
         if (f.prefixKey(0) == 0) return Verdict::abstain();
         const auto tally = tallyOf(f);
-        const double factor = tally.inStanding() ? standing_ : 1;
         std::optional<Verdict> refusal;
-        each(f, factor, [&](std::uint32_t rule, std::uint64_t key, const Rate& rate, bool bad) {
+        each(f, tally, [&](std::uint32_t rule, std::uint64_t key, const Rate& rate, bool bad) {
             // How many may be bad is not known before: a busy site has hundreds under way.
             const auto a = bad ? table_->peek(key, rule, rate, 1, f.nowNs())
                                : table_->charge(key, rule, rate, 1, f.nowNs());
@@ -79,12 +99,13 @@ class Verify final : public sdk::Heuristic {
 
     void observe(const Facts& f, const sdk::Outcome& o) override {
         if (f.prefixKey(0) == 0) return;
-        const double factor = tallyOf(f).inStanding() ? standing_ : 1;
+        const auto tally = tallyOf(f);
         const bool bad =
             !o.isRefused() && (o.has(PSN_OUTCOME_VERIFY_BAD) || o.has(PSN_OUTCOME_VERIFY_BADKEY));
         // A key that nobody certifies is no accident.
         const bool meant = o.has(PSN_OUTCOME_VERIFY_BADKEY);
-        each(f, factor, [&](std::uint32_t rule, std::uint64_t key, const Rate& rate, bool of_bad) {
+        if (bad && !tally.inStanding()) bad_ones_.came(secondOf(f.nowNs()));
+        each(f, tally, [&](std::uint32_t rule, std::uint64_t key, const Rate& rate, bool of_bad) {
             if (of_bad && bad)
                 table_->charge(key, rule, rate, meant ? 3 : 1, f.nowNs());
             else if (!of_bad && o.isRefused())
@@ -104,19 +125,27 @@ class Verify final : public sdk::Heuristic {
         }
     };
 
+    static constexpr std::uint32_t kHold = 60;
+    static std::uint32_t secondOf(std::int64_t ns) {
+        return static_cast<std::uint32_t>(ns / 1'000'000'000);
+    }
     [[nodiscard]] std::uint32_t number(std::string_view option) const {
         return static_cast<std::uint32_t>(config.num(option));
     }
 
     /// The wider networks count bad results alone: many sites live at one provider.
     template <typename F>
-    void each(const Facts& f, double factor, F&& use) const {
+    void each(const Facts& f, const Tally& tally, F&& use) const {
+        const double factor = tally.inStanding() ? standing_ : 1;
+        const double bad = tally.inStanding()                         ? standing_
+                           : bad_ones_.isAlarmed(secondOf(f.nowNs())) ? in_flood_
+                                                                      : 1;
         if (f.routeClass() == PSN_ROUTE_VERIFY)
             use(kAll, f.prefixKey(0), all_.times(factor), false);
         for (std::uint32_t i = 0; i < 3; ++i) {
             if (f.prefixKey(i) == 0) continue;
-            use(kBad + i, f.prefixKey(i), bad_.times(factor * abuse::kWider[i]), true);
-            use(kBadHourly + i, f.prefixKey(i), bad_hourly_.times(factor * abuse::kWider[i]), true);
+            use(kBad + i, f.prefixKey(i), bad_.times(bad * abuse::kWider[i]), true);
+            use(kBadHourly + i, f.prefixKey(i), bad_hourly_.times(bad * abuse::kWider[i]), true);
         }
     }
 
@@ -145,7 +174,8 @@ class Verify final : public sdk::Heuristic {
     }
 
     const Rate all_, bad_, bad_hourly_;
-    const double standing_;
+    const double standing_, in_flood_;
+    abuse::Crowd bad_ones_;
     std::unique_ptr<sdk::RateTable> table_;
     psn_counter_table* results_ = nullptr;
 };

@@ -53,5 +53,38 @@ TEST(Verifications, GoodOnesOpenTheRate) {
     EXPECT_LE(passed, 500 * 20);
 }
 
+/// Many networks with a few bad ones each: their budgets shrink, those of sites do not.
+TEST(Verifications, InAFloodOfBadOnesThoseInNoStandingHaveFewer) {
+    Harness h(pluginPath("verify"));
+    const auto site = [&](std::uint32_t code) {
+        return said(pass(verification(h, "203.0.113.5"), {code}));
+    };
+    for (int i = 0; i < 60; ++i) {
+        EXPECT_EQ(site(PSN_OUTCOME_VERIFY_OK), "pass");
+        h.clock().advance(std::chrono::seconds(1));
+    }
+    const auto attack = [&](int network) {
+        int passed = 0;
+        for (int source = 0; source < 60; ++source)
+            for (int i = 0; i < 20; ++i) {
+                const auto from =
+                    "10." + std::to_string(network) + "." + std::to_string(source) + ".1";
+                passed +=
+                    said(pass(verification(h, from), {PSN_OUTCOME_VERIFY_BAD})) == "pass" ? 1 : 0;
+                h.clock().advance(std::chrono::milliseconds(2));
+            }
+        return passed;
+    };
+    EXPECT_LE(attack(1), 60 * 20 / 2) << "after the first fifty";
+    EXPECT_LE(attack(2), 60 * 5 + 10);
+    // A new site and a known one with a bad one now and then notice nothing.
+    for (int i = 0; i < 50; ++i) {
+        EXPECT_EQ(said(pass(verification(h, "198.51.100.7"), {PSN_OUTCOME_VERIFY_OK})), "pass");
+        EXPECT_EQ(site(i % 20 == 19 ? PSN_OUTCOME_VERIFY_BAD : PSN_OUTCOME_VERIFY_OK), "pass");
+    }
+    h.clock().advance(std::chrono::seconds(100));
+    EXPECT_GT(attack(3), 49) << "calm for a minute, then seen again";
+}
+
 }  // namespace
 }  // namespace persona::testing

@@ -5,6 +5,7 @@
 #include <persona/sdk/series.hpp>
 #include <persona/sdk/siphash.hpp>
 
+#include "libs/abuse/routes.h"
 #include "libs/wsapi/form.h"
 #include "libs/wsapi/seal.h"
 #include "plugins/antiabuse/answer.h"
@@ -23,7 +24,7 @@ namespace persona::antiabuse {
 namespace {
 
 constexpr std::uint64_t kFlushMs = 250, kWatchMs = 10'000;
-constexpr std::uint32_t kChallengeWithoutMs = 5'000;
+constexpr std::uint32_t kChallengeWithoutMs = 5'000, kBoxLevel = 12;
 
 /// What a loop uses again for each request.
 struct Scratch {
@@ -212,10 +213,15 @@ class AntiAbuse final : public sdk::Filter {
         // Whoever can show that he is somebody else goes on; where people are known to be, only
         // what can wait is stopped.
         const bool familiar = f.priority <= 1 || (f.flags & PSN_FACT_KNOWN_DEVICE) != 0;
-        if (familiar || (f.credit != 0 && f.priority < 3)) return;
+        if (familiar || (f.credit != 0 && (f.priority < 3 || abuse::isFile(f.route_class)))) return;
         const bool drop = f.credit == 0 && f.strikes >= ledger_.dropAfter();
         psn_verdict v{};
         v.kind = drop ? PSN_VERDICT_DROP : PSN_VERDICT_THROTTLE;
+        // A stranger among them is let out for work.
+        if (f.credit != 0 && abuse::isScripted(f.route_class) && mayChallenge(f)) {
+            v.kind = PSN_VERDICT_CHALLENGE;
+            v.level = kBoxLevel;
+        }
         v.reason = sdk::abi(drop ? std::string_view("strikes") : std::string_view("box"));
         v.key = f.prefix_key[0];
         v.retry_after_ms = here.out.boxed_ms;

@@ -3,6 +3,7 @@
 #include <persona/sdk/rates.hpp>
 
 #include "libs/abuse/keys.h"
+#include "libs/abuse/routes.h"
 
 /// A score for each prefix (anti-abuse.md 3.2 "reputation"): 100 for those who did nothing, less
 /// for what people do not do, one point back each minute. A wrong password is no such thing.
@@ -19,8 +20,10 @@ class Reputation final : public sdk::Heuristic {
             option("suspect", PSN_OPT_INT, "60", "score under which a prefix is weighed", 0, 1,
                    100),
             option("weight", PSN_OPT_INT, "10", "of such a prefix", 0, 1, 1'000),
-            option("block", PSN_OPT_INT, "20",
-                   "score under which what can wait is refused (priority 3 and 4)", 0, 0, 100),
+            option(
+                "block", PSN_OPT_INT, "20",
+                "score under which strangers work, and what can wait is refused (priority 3 and 4)",
+                0, 0, 100),
             option("penalties.token", PSN_OPT_INT, "5", "points for a mailed token that is wrong",
                    0, 0, 100),
             option("penalties.key", PSN_OPT_INT, "5",
@@ -55,8 +58,11 @@ class Reputation final : public sdk::Heuristic {
         const auto lost = spent / rate.interval_ms;
         const auto score = lost >= 100 ? 0 : 100 - lost;
         if (score >= suspect_) return sdk::Verdict::abstain();
-        if (score < block_ && f.priority() >= 3)
-            return sdk::Verdict::throttle((block_ - score) * rate.interval_ms, "block")
+        // Others may be there too, who need not pay for it with more than work.
+        if (score < block_ && f.priority() >= 3 && !abuse::isFile(f.routeClass()))
+            return (abuse::isScripted(f.routeClass())
+                        ? sdk::Verdict::challenge(kBlockLevel, "block")
+                        : sdk::Verdict::throttle((block_ - score) * rate.interval_ms, "block"))
                 .by(key)
                 .of(block_, score, 0);
         return sdk::Verdict::tag(weight_, "suspect").by(key).of(suspect_, score, 0);
@@ -74,6 +80,7 @@ class Reputation final : public sdk::Heuristic {
     }
 
   private:
+    static constexpr std::uint32_t kBlockLevel = 13;
     [[nodiscard]] std::uint32_t number(std::string_view option) const {
         return static_cast<std::uint32_t>(config.num(option));
     }

@@ -24,7 +24,9 @@ TEST(Reputation, FallsByWhatPeopleDoNotDoAndComesBack) {
     EXPECT_EQ(v.weight, 10U);
     EXPECT_EQ(v.observed, 55U);
     for (int i = 0; i < 9; ++i) f(3).observe(200, PSN_OUTCOME_TOKEN_BAD);
-    EXPECT_EQ(f(3).evaluate().kind, PSN_VERDICT_THROTTLE);
+    EXPECT_EQ(f(3).evaluate().kind, PSN_VERDICT_CHALLENGE) << "others may be there, who work";
+    EXPECT_EQ(f(3).routeClass(PSN_ROUTE_UNKNOWN).evaluate().kind, PSN_VERDICT_THROTTLE);
+    EXPECT_EQ(f(3).routeClass(PSN_ROUTE_VIEW).evaluate().kind, PSN_VERDICT_TAG);
     EXPECT_EQ(f(2).evaluate().kind, PSN_VERDICT_TAG) << "who is known is only weighed";
     h.clock().advance(minutes(60));
     EXPECT_EQ(f(3).evaluate().kind, PSN_VERDICT_ABSTAIN);

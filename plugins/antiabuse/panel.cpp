@@ -179,7 +179,8 @@ void Panel::watch() {
         const auto calls = now.calls - before.calls, slow = now.over_budget - before.over_budget,
                    faults = now.faults - before.faults;
         before = now;
-        const bool too_slow = calls >= kFewest && slow * 100 > calls;
+        // Without the one that makes them every challenge is a refusal: better a slow one.
+        const bool too_slow = !all_[i].challenges && calls >= kFewest && slow * 100 > calls;
         if ((!too_slow && faults < kFaults) || modes_.of(i).kind < Mode::Sample) continue;
         set(i, {Mode::Monitor, 0});
         demoted_.add();

@@ -14,7 +14,7 @@ namespace persona::pow {
 
 enum class Algorithm : std::uint8_t {
     Pbkdf2,  ///< PBKDF2-HMAC-SHA-256: what a browser's WebCrypto does nearly as fast as anybody
-    Sha256   ///< one SHA-256, for browsers without WebCrypto; 8 bits more for the same work
+    Sha256   ///< one SHA-256, for browsers without WebCrypto; 10 bits more for the same work
 };
 [[nodiscard]] std::string_view nameOf(Algorithm algorithm);
 [[nodiscard]] std::optional<Algorithm> algorithmOf(std::string_view name);

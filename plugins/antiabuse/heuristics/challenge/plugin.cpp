@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "libs/abuse/keys.h"
+#include "libs/abuse/routes.h"
 #include "libs/wsapi/secret_file.h"
 #include "libs/wsapi/session.h"
 #include "plugins/antiabuse/heuristics/challenge/tickets.h"
@@ -21,11 +22,7 @@ using sdk::Verdict;
 
 class Challenger final : public sdk::Heuristic {
   public:
-    /// Where a script is at work that can solve it: not the verifier's clients, not files.
-    static constexpr std::uint32_t kRoutes =
-        1U << PSN_ROUTE_CONTEXT | 1U << PSN_ROUTE_LOGIN | 1U << PSN_ROUTE_STAGE |
-        1U << PSN_ROUTE_TOKEN | 1U << PSN_ROUTE_STATUS | 1U << PSN_ROUTE_LOOKUP |
-        1U << PSN_ROUTE_ASSERTION | 1U << PSN_ROUTE_CERTIFY | 1U << PSN_ROUTE_ACCOUNT;
+    static constexpr std::uint32_t kRoutes = abuse::kScripted;
     static constexpr bool kMakesChallenges = true;
 
     static std::vector<psn_option> options() {
@@ -79,7 +76,7 @@ class Challenger final : public sdk::Heuristic {
         p.bits = std::clamp(levelOf(wanted), easiest_, hardest_);
         if (f.header("bid-work-alg") == "s256") {
             p.algorithm = pow::Algorithm::Sha256;
-            p.bits += 8;
+            p.bits = std::clamp(p.bits, easiest_, std::max(easiest_, hardest_ - 1)) + kPlainBits;
         }
         const auto seed = host.random(p.seed.size());
         std::copy(seed.begin(), seed.end(), p.seed.begin());
@@ -108,6 +105,8 @@ class Challenger final : public sdk::Heuristic {
         "work.issued",  "work.solved",    "work.wrong",  "work.spent",  "work.forged",
         "work.expired", "work.elsewhere", "wait.issued", "wait.solved", "mail.issued"};
     static constexpr std::uint32_t kExpensive = 20;
+    /// A plain hash costs a native solver a 1,024th of 250 rounds (decision 0111).
+    static constexpr std::uint32_t kPlainBits = 10;
     /// Challenges of one browser that it has not solved.
     static constexpr Rate kUnsolved{1'000, 60};
     static constexpr Rate kOnce{130'000, 1};               // longer than any challenge lives

@@ -166,6 +166,6 @@ def keep(out, summary, work):
     with open(os.path.join(out, f"{name}.json"), "w") as f:
         json.dump(summary, f)
     # For whoever looks for which rule let what through.
-    for file in ("results", "var/access.log", "var/antiabuse.jsonl"):
+    for file in ("results", "var/access.log", "var/antiabuse.jsonl", f"{summary['target']}.log"):
         if os.path.exists(f"{work}/{file}"):
             shutil.copy(f"{work}/{file}", os.path.join(out, f"{name}.{os.path.basename(file)}"))

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "libs/abuse/routes.h"
+
 namespace persona::antiabuse {
 
 namespace {
 
-constexpr std::uint32_t kLowest = 8, kHighest = 14;
+constexpr std::uint32_t kLowest = 8, kHighest = 14, kFull = 12;
 
 /// Of two of the same kind the longer wait counts.
 bool isStricter(const psn_verdict& a, const psn_verdict& b) {
@@ -57,7 +59,7 @@ bool mayChallenge(const psn_facts& f) {
 
 Decision Findings::combine(const psn_facts& facts, const Weights& weights) const {
     Decision d;
-    bool asked_for_mail = false;
+    bool asked_for_mail = false, throttled = false;
     std::uint32_t level = 0;
     std::int32_t asks = -1;
     for (std::size_t i = 0; i < count_; ++i) {
@@ -75,6 +77,7 @@ Decision Findings::combine(const psn_facts& facts, const Weights& weights) const
             continue;
         }
         if (v.kind == PSN_VERDICT_ABSTAIN) continue;
+        throttled |= v.kind == PSN_VERDICT_THROTTLE;
         if (d.by >= 0 && !isStricter(v, all_[static_cast<std::size_t>(d.by)].verdict)) continue;
         d.by = static_cast<std::int32_t>(i);
     }
@@ -84,6 +87,16 @@ Decision Findings::combine(const psn_facts& facts, const Weights& weights) const
         d.kind = v.kind;
         d.retry_after_ms = v.retry_after_ms;
         d.delay_ms = v.delay_ms;
+    }
+    // A service that is full turns nobody away who can work for his place: the challenge admits
+    // nothing now, and whoever answers it comes back one class higher.
+    if (d.kind == PSN_VERDICT_SHED && !throttled && facts.priority >= 3 &&
+        (facts.flags & PSN_FACT_PAID) == 0 && abuse::isScripted(facts.route_class) &&
+        mayChallenge(facts)) {
+        d.kind = PSN_VERDICT_CHALLENGE;
+        d.level = std::max(level, kFull);
+        d.challenge_kind = asked_for_mail ? PSN_CHALLENGE_MAIL : PSN_CHALLENGE_ANY;
+        return d;
     }
     if (d.kind >= PSN_VERDICT_THROTTLE) return d;
     if (d.weight >= weights.work && isGuarded(facts)) {

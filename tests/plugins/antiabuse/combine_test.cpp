@@ -41,6 +41,24 @@ TEST(Combine, TheStrictestThatActsCounts) {
     EXPECT_FALSE(combine({{false, verdict(PSN_VERDICT_DENY)}}).refuses());
 }
 
+TEST(Combine, WhoCanWorkIsNotTurnedAwayFromAFullService) {
+    const auto shed = verdict(PSN_VERDICT_SHED, 3'000);
+    const auto stranger = combine({{true, shed}});
+    EXPECT_EQ(stranger.kind, PSN_VERDICT_CHALLENGE);
+    EXPECT_EQ(stranger.level, 12U);
+    EXPECT_EQ(stranger.by, 0);
+    auto paid = facts();
+    paid.flags = PSN_FACT_PAID;
+    EXPECT_EQ(combine({{true, shed}}, paid).kind, PSN_VERDICT_SHED);
+    auto known = facts();
+    known.priority = 2;
+    EXPECT_EQ(combine({{true, shed}}, known).kind, PSN_VERDICT_SHED);
+    EXPECT_EQ(combine({{true, shed}}, facts(PSN_ROUTE_VIEW)).kind, PSN_VERDICT_SHED);
+    EXPECT_EQ(combine({{true, shed}}, facts(PSN_ROUTE_VERIFY)).kind, PSN_VERDICT_SHED);
+    EXPECT_EQ(combine({{true, shed}, {true, verdict(PSN_VERDICT_THROTTLE)}}).kind, PSN_VERDICT_SHED)
+        << "a limit of his own is no matter of room";
+}
+
 TEST(Combine, AnAllowListGoesBeforeEverything) {
     const auto d = combine({{true, verdict(PSN_VERDICT_DROP)}, {true, verdict(PSN_VERDICT_ALLOW)}});
     EXPECT_EQ(d.kind, PSN_VERDICT_ALLOW);

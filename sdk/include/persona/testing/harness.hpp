@@ -37,7 +37,7 @@ class Clock {
 
 /// A request to a filter or to a service, and what answers behind it.
 struct Script {
-    std::string method = "GET", target = "/", client_address = "192.0.2.1", peer_address = "";
+    std::string method = "GET", target = "/", client_address = "192.0.2.1", peer_address;
     Headers headers;
     std::vector<std::string> body;  ///< in pieces, as they come from the client
     unsigned upstream_status = 200;

@@ -35,7 +35,7 @@ inline psn_outcome refused(bool own = true) {
 
 /// One request through one heuristic: judged, and when it may pass, answered so.
 inline Verdict pass(const Facts& f, std::initializer_list<std::uint32_t> codes) {
-    const auto v = f.evaluate();
+    auto v = f.evaluate();
     f.observe(v.kind >= PSN_VERDICT_CHALLENGE ? refused() : answered(codes));
     return v;
 }

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "libs/abuse/routes.h"
+#include "plugins/antiabuse/scripted.h"
 
 namespace persona::antiabuse {
 
@@ -91,7 +91,7 @@ Decision Findings::combine(const psn_facts& facts, const Weights& weights) const
     // A service that is full turns nobody away who can work for his place: the challenge admits
     // nothing now, and whoever answers it comes back one class higher.
     if (d.kind == PSN_VERDICT_SHED && !throttled && facts.priority >= 3 &&
-        (facts.flags & PSN_FACT_PAID) == 0 && abuse::isScripted(facts.route_class) &&
+        (facts.flags & PSN_FACT_PAID) == 0 && isScripted(facts.route_class) &&
         mayChallenge(facts)) {
         d.kind = PSN_VERDICT_CHALLENGE;
         d.level = std::max(level, kFull);

@@ -5,7 +5,6 @@
 #include <persona/sdk/series.hpp>
 #include <persona/sdk/siphash.hpp>
 
-#include "libs/abuse/routes.h"
 #include "libs/wsapi/form.h"
 #include "libs/wsapi/seal.h"
 #include "plugins/antiabuse/answer.h"
@@ -15,6 +14,7 @@
 #include "plugins/antiabuse/outcome.h"
 #include "plugins/antiabuse/panel.h"
 #include "plugins/antiabuse/reader.h"
+#include "plugins/antiabuse/scripted.h"
 #include "plugins/antiabuse/tarpit.h"
 
 /// The member of the router's chain that puts the heuristics' verdicts together and acts on them
@@ -213,12 +213,12 @@ class AntiAbuse final : public sdk::Filter {
         // Whoever can show that he is somebody else goes on; where people are known to be, only
         // what can wait is stopped.
         const bool familiar = f.priority <= 1 || (f.flags & PSN_FACT_KNOWN_DEVICE) != 0;
-        if (familiar || (f.credit != 0 && (f.priority < 3 || abuse::isFile(f.route_class)))) return;
+        if (familiar || (f.credit != 0 && (f.priority < 3 || isFile(f.route_class)))) return;
         const bool drop = f.credit == 0 && f.strikes >= ledger_.dropAfter();
         psn_verdict v{};
         v.kind = drop ? PSN_VERDICT_DROP : PSN_VERDICT_THROTTLE;
         // A stranger among them is let out for work.
-        if (f.credit != 0 && abuse::isScripted(f.route_class) && mayChallenge(f)) {
+        if (f.credit != 0 && isScripted(f.route_class) && mayChallenge(f)) {
             v.kind = PSN_VERDICT_CHALLENGE;
             v.level = kBoxLevel;
         }

@@ -7,10 +7,10 @@
 #include <memory>
 
 #include "libs/abuse/keys.h"
-#include "libs/abuse/routes.h"
 #include "libs/wsapi/secret_file.h"
 #include "libs/wsapi/session.h"
 #include "plugins/antiabuse/heuristics/challenge/tickets.h"
+#include "plugins/antiabuse/scripted.h"
 
 /// Proof of work (anti-abuse.md section 4): makes the challenges that others ask for, and vouches
 /// for those who solved one. It never asks for any itself, but of those who show a false proof.
@@ -22,7 +22,7 @@ using sdk::Verdict;
 
 class Challenger final : public sdk::Heuristic {
   public:
-    static constexpr std::uint32_t kRoutes = abuse::kScripted;
+    static constexpr std::uint32_t kRoutes = antiabuse::kScripted;
     static constexpr bool kMakesChallenges = true;
 
     static std::vector<psn_option> options() {

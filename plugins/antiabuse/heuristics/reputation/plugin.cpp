@@ -3,7 +3,7 @@
 #include <persona/sdk/rates.hpp>
 
 #include "libs/abuse/keys.h"
-#include "libs/abuse/routes.h"
+#include "plugins/antiabuse/scripted.h"
 
 /// A score for each prefix (anti-abuse.md 3.2 "reputation"): 100 for those who did nothing, less
 /// for what people do not do, one point back each minute. A wrong password is no such thing.
@@ -59,8 +59,8 @@ class Reputation final : public sdk::Heuristic {
         const auto score = lost >= 100 ? 0 : 100 - lost;
         if (score >= suspect_) return sdk::Verdict::abstain();
         // Others may be there too, who need not pay for it with more than work.
-        if (score < block_ && f.priority() >= 3 && !abuse::isFile(f.routeClass()))
-            return (abuse::isScripted(f.routeClass())
+        if (score < block_ && f.priority() >= 3 && !isFile(f.routeClass()))
+            return (isScripted(f.routeClass())
                         ? sdk::Verdict::challenge(kBlockLevel, "block")
                         : sdk::Verdict::throttle((block_ - score) * rate.interval_ms, "block"))
                 .by(key)

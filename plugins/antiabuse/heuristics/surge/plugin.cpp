@@ -6,7 +6,7 @@
 
 #include "libs/abuse/crowd.h"
 #include "libs/abuse/keys.h"
-#include "libs/abuse/routes.h"
+#include "plugins/antiabuse/scripted.h"
 
 /// Floods of many hands, each of which asks for no more than a person would: when strangers ask for
 /// far more than ever, and few of them get anywhere, each of them works for what he asks (decision
@@ -25,7 +25,7 @@ class Surge final : public sdk::Heuristic {
     /// for everybody and cost little.
     static constexpr std::uint32_t kMails = 1U << PSN_ROUTE_STAGE;
     static constexpr std::uint32_t kRest = 1U << PSN_ROUTE_UNKNOWN | 1U << PSN_ROUTE_MEASURE;
-    static constexpr std::uint32_t kRoutes = abuse::kScripted | kRest;
+    static constexpr std::uint32_t kRoutes = antiabuse::kScripted | kRest;
 
     static std::vector<psn_option> options() {
         using sdk::option;

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace persona::abuse {
+namespace persona::antiabuse {
 
 /// Routes that a script of the service's own asks for, which can answer a challenge: not files and
 /// pages, not the verifier's clients.
@@ -20,4 +20,4 @@ inline constexpr std::uint32_t kScripted =
     return route_class == PSN_ROUTE_STATIC || route_class == PSN_ROUTE_VIEW;
 }
 
-}  // namespace persona::abuse
+}  // namespace persona::antiabuse

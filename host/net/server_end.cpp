@@ -55,7 +55,9 @@ void ServerConnection::finishExchange(bool aborted) {
     if (eof_pending_)
         loop_.fault("engine.client.half_closed",
                     "a client had closed its half when it was answered");
-    all_heard_ = (body_ == Body::Done || !exchange->request.hasBody()) && !readable_;
+    // A client that did not ask for the end may have sent its next request already.
+    all_heard_ =
+        client_closes_ && (body_ == Body::Done || !exchange->request.hasBody()) && !readable_;
     parser_.reset();
     scanner_.reset();
     if (!keep_alive_ || peer_eof_) {

@@ -104,6 +104,7 @@ void ServerConnection::beginExchange(std::string&& target) {
     waitIn(nullptr);
     disarm();
     keep_alive_ = p.minor == 1 ? !p.close : p.keep_alive && !p.close;
+    client_closes_ = !keep_alive_;
     if (limits().requests_per_connection != 0 && requests_ >= limits().requests_per_connection)
         keep_alive_ = false;
     if (loop_.draining) keep_alive_ = false;

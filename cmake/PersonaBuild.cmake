@@ -89,6 +89,7 @@ function(persona_add_role name)
   target_include_directories(plugin_${name} PRIVATE ${PROJECT_SOURCE_DIR})
   set_target_properties(plugin_${name} PROPERTIES OUTPUT_NAME ${name}
     LIBRARY_OUTPUT_DIRECTORY ${PERSONA_PLUGIN_DIR}/${ARG_SUBDIR})
+  set_property(GLOBAL APPEND PROPERTY PERSONA_PLUGINS_${ARG_SUBDIR} plugin_${name})
 endfunction()
 
 # persona_add_test(protocol_key_test SOURCES key_test.cpp LIBS persona_protocol): a GoogleTest program.

@@ -107,6 +107,16 @@ may passwords browserid dbwriter
 as persona-router test -r /var/lib/persona/accounts/persona.db && fail "router can read the accounts"
 as persona-static test -w /run/persona/keysigner.sock && fail "static can connect to keysigner"
 
+step "abuse is fought as it is installed"
+control=/run/persona-router/control.sock
+in_container persona-host ctl --socket "$control" aa list >"$work/heuristics" || fail "ctl aa list"
+for rule in login stuffing surge mail rate; do
+    grep -Eq "^$rule +enforce " "$work/heuristics" || fail "$rule does not act: $(cat "$work/heuristics")"
+done
+# From here on this machine puts load on the service.
+in_container sed -i 's|^          explain:|          trusted: [127.0.0.0/8]\n&|' /etc/persona/router.yaml
+in_container systemctl reload persona-router || fail "reload with a trusted network"
+
 step "kill -9 of each role: it comes back"
 for role in "${roles[@]}"; do
     before=$(in_container systemctl show -p MainPID --value "persona-$role.service")

@@ -83,6 +83,15 @@ class Commands(unittest.TestCase):
         self.assertEqual((right, wrong), (3, 1))
 
     def test_anti_abuse(self):
+        # Another version of a heuristic, below plugin_dir, and other limits of it.
+        config = json.loads(self.folder.read("config/local.yaml"))
+        plugins = config["plugin_dir"] = self.folder.file("plugins")
+        shutil.copytree(os.path.join(BUILD, "lib/persona/plugins"), plugins)
+        shutil.copy(os.path.join(plugins, "antiabuse/login.so"), os.path.join(plugins, "antiabuse/login-2.so"))
+        with open(os.path.join(plugins, "antiabuse/login-2.so"), "ab") as image:
+            image.write(b"2")
+        self.folder.write("login.yaml", "account: {free: 20}\n")
+        self.folder.write("config/local.yaml", json.dumps(config))
         self.host.start()
         self.works(f"persona-host ctl aa block {CLIENT} 600")
         connection = http.client.HTTPConnection("127.0.0.1", self.host.router, timeout=30)
@@ -97,13 +106,28 @@ class Commands(unittest.TestCase):
             words = line.split()
             if words[3] == "explain":
                 words[4] = decision
+            if words[3] == "abort":  # what was committed is tried no more
+                self.works(" ".join(words[:3] + ["load", words[4]]))
             said[words[3]] = self.works(" ".join(words))
-        self.assertEqual(len(said), 7)
+        self.assertEqual(len(said), 11)
         self.assertIn("overload", said["list"])
         shown = json.loads(lines("docs/operators/anti-abuse.md", "json"))
         explained = json.loads(said["explain"])
         self.assertEqual(explained["id"], decision)
         self.assertEqual(sorted(set(shown) - set(explained)), [], "the page shows what a decision does not have")
+
+    def test_replay(self):
+        (block,) = [b for b in marked(SOURCE, NAME) if b.page == "docs/operators/anti-abuse.md" and b.language == "console"]
+        second = '192.0.2.7 - - [30/Nov/2026:16:00:00 +0000] "GET /wsapi/nothing HTTP/1.1" 400 812us 33 - "curl/8" 4f1e\n'
+        log = self.folder.write("access.log", 15 * second)
+        commands, shown = [], []
+        for line in block.text.splitlines():
+            (commands if line.startswith("$ ") else shown).append(line.removeprefix("$ "))
+        said = ""
+        for command in commands:
+            command = command.replace("/usr/lib/persona/plugins", os.path.join(BUILD, "lib/persona/plugins"))
+            said += self.works(command.replace("/var/log/persona/router/access.log", log))
+        self.assertEqual(said.splitlines(), shown)
 
     def test_verifier(self):
         shutil.copy(os.path.join(SOURCE, "config/verifier.yaml"), self.folder.file("config/verifier.yaml"))

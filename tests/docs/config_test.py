@@ -27,7 +27,7 @@ FILTER_MODULES = os.path.join(BUILD, "lib/persona/plugins")
 
 
 def of_the_host(key):
-    return key in ("common", "listeners", "upstreams", "services", "heuristics", "executors", "log", "admin", "access_log", "statsd", "process", "state_dir")
+    return key in ("common", "listeners", "upstreams", "services", "heuristics", "executors", "log", "admin", "access_log", "statsd", "process", "state_dir", "shared_state")
 
 
 def into(config, fragment):
@@ -86,7 +86,7 @@ class Fragments(unittest.TestCase):
     def place(self, text):
         """Paths of an installation become those of this test."""
         for old, new in (("/etc/persona/tls/chain.pem", "chain.pem"), ("/etc/persona/tls/key.pem", "key.pem"), ("/etc/persona/smtp-password", "password"),
-                         ("/etc/persona/pin", "password"), ("/var/lib/persona/mail-queue", "queue")):
+                         ("/etc/persona/pin", "password"), ("/etc/persona/secrets/redis", "password"), ("/var/lib/persona/mail-queue", "queue")):
             text = text.replace(old, self.folder.file(new))
         return text
 

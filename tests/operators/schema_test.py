@@ -41,6 +41,12 @@ class Schema(unittest.TestCase):
         for service in document["services"]:
             if "web_dir" in service.get("config", {}):
                 service["config"]["web_dir"] = os.path.join(BUILD, "share/persona/web")
+            for member in service.get("filters", []):
+                if "explain" in member.get("config", {}):
+                    member["config"]["explain"]["file"] = "explain.jsonl"
+        # Which the roles make where they are missing: never in this machine's own folders.
+        secrets = document.get("common", {}).get("secrets", {})
+        secrets.update({name: f"secrets/{name}" for name in secrets})
         return document
 
     def validator(self, document):

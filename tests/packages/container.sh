@@ -11,20 +11,25 @@ container_root() {
     if [[ ! -f $cache ]]; then
         local fresh
         fresh=$(mktemp -d "$(dirname "$cache")/making.XXXXXX")
-        local include
-        include=$(printf ',%s' systemd systemd-sysv dbus procps "$@")
-        debootstrap --variant=minbase --include="${include#,}" bookworm "$fresh" \
-            "${PERSONA_DEBIAN_MIRROR:-http://deb.debian.org/debian}" >"$fresh.log" 2>&1 || {
+        # By apt, as debootstrap knows no names that a package only provides.
+        {
+            debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,procps bookworm "$fresh" \
+                "${PERSONA_DEBIAN_MIRROR:-http://deb.debian.org/debian}" &&
+                printf '#!/bin/sh\nexit 101\n' >"$fresh/usr/sbin/policy-rc.d" && chmod 755 "$fresh/usr/sbin/policy-rc.d" &&
+                chroot "$fresh" env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "$@" &&
+                rm "$fresh/usr/sbin/policy-rc.d"
+        } >"$fresh.log" 2>&1 || {
             tail -20 "$fresh.log" >&2
             rm -rf "$fresh"
             return 1
         }
-        rm -rf "$fresh"/var/cache/apt/archives/*.deb "$fresh.log"
+        rm -rf "$fresh"/var/cache/apt/archives/*.deb "$fresh"/var/lib/apt/lists/* "$fresh.log"
         tar -C "$fresh" -cf "$cache.new" . && mv "$cache.new" "$cache"
         rm -rf "$fresh"
     fi
     mkdir -p "$dir"
     tar -C "$dir" -xpf "$cache"
+    chmod 755 "$dir"  # not that of mktemp: other users than root live there
     # Nothing of the outside is asked while it boots.
     rm -f "$dir/etc/machine-id"
     : >"$dir/etc/machine-id"

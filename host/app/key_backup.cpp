@@ -15,7 +15,6 @@
 #include <cstring>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <memory>
 #include <stdexcept>
 
@@ -36,7 +35,8 @@ namespace {
 
 constexpr std::size_t kShortestPassphrase = 12;  // characters
 constexpr std::size_t kLongestPassphrase = 1024;
-constexpr int kIterations = 600'000;  // of PBKDF2 with HMAC-SHA-256, as OWASP has it
+constexpr std::size_t kLargestKeyFile = 65'536;  // octets
+constexpr int kIterations = 600'000;             // of PBKDF2 with HMAC-SHA-256, as OWASP has it
 
 /// What stood in the way; reaches the operator word for word.
 class Obstacle : public std::runtime_error {
@@ -100,7 +100,23 @@ Request parse(const std::vector<std::string>& words) {
 std::string contentOf(const std::string& file) {
     std::ifstream in(file, std::ios::binary);
     if (!in) failed(file);
-    return {std::istreambuf_iterator<char>(in), {}};
+    std::string out(kLargestKeyFile + 1, '\0');
+    in.read(out.data(), static_cast<std::streamsize>(out.size()));
+    out.resize(static_cast<std::size_t>(in.gcount()));
+    if (out.size() > kLargestKeyFile)
+        throw Obstacle(file + " has more than " + std::to_string(kLargestKeyFile) +
+                       " octets, which no key has: name the file that keys export wrote");
+    return out;
+}
+
+/// What stands before the line's end; one character more than any passphrase has at most.
+std::string firstLine(std::istream& in) {
+    std::string line;
+    for (int c = in.get(); c != std::istream::traits_type::eof() && c != '\n'; c = in.get()) {
+        line.push_back(static_cast<char>(c));
+        if (line.size() > kLongestPassphrase) break;
+    }
+    return line;
 }
 
 std::string askForPassphrase(const Request& r) {
@@ -109,7 +125,7 @@ std::string askForPassphrase(const Request& r) {
     if (!r.passphrase_file.empty()) {
         std::ifstream in(r.passphrase_file);
         if (!in) failed(r.passphrase_file);
-        std::getline(in, line);
+        line = firstLine(in);
     } else if (::isatty(STDIN_FILENO) != 0) {
         line.resize(kLongestPassphrase + 1);
         if (::EVP_read_pw_string(line.data(), static_cast<int>(line.size()),
@@ -117,12 +133,14 @@ std::string askForPassphrase(const Request& r) {
             throw Obstacle("no passphrase was typed, or two different ones");
         line.resize(std::strlen(line.c_str()));
     } else {
-        std::getline(std::cin, line);
+        line = firstLine(std::cin);
     }
     if (line.size() > kLongestPassphrase || (!r.import && line.size() < kShortestPassphrase))
-        throw Obstacle("the passphrase in " + where + " has " + std::to_string(line.size()) +
-                       " characters; " + std::to_string(kShortestPassphrase) + " to " +
-                       std::to_string(kLongestPassphrase) + " are taken");
+        throw Obstacle(
+            "the passphrase in " + where + " has " +
+            (line.size() > kLongestPassphrase ? "too many" : std::to_string(line.size())) +
+            " characters; " + std::to_string(kShortestPassphrase) + " to " +
+            std::to_string(kLongestPassphrase) + " are taken");
     return line;
 }
 

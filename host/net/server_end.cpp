@@ -23,8 +23,8 @@ void ServerConnection::completeIfDone() {
 }
 
 /// Gives the client the time to read the answer before unread octets reset the connection. Where
-/// there are none, and none are to come, it is closed at once: that spares a short connection three
-/// system calls and a turn of the loop.
+/// there are none, and none are to come, it is closed at once: that spares a short connection the
+/// shutdown, the wait for its client's end, and the read that hears of it.
 void ServerConnection::linger() {
     close_after_ = false;
     if (all_heard_ && !transport_.isTls()) return destroy();

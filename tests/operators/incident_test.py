@@ -21,27 +21,10 @@ SOURCE, BUILD = (os.path.abspath(a) for a in sys.argv[1:3])
 del sys.argv[1:3]
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from host import Folder, Host, await_true, free_port  # noqa: E402
+from wrong_passwords import WrongPasswords  # noqa: E402
 
 PLUGINS = os.path.join(BUILD, "lib/persona/plugins")
 ATTACKER, NEIGHBOUR = "198.51.100.7", "203.0.113.9"
-
-
-class Role(http.server.BaseHTTPRequestHandler):
-    """Says of every password that it is wrong."""
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        body = b'{"success":false}'
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("BID-AA-Outcome", "auth_fail")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
 
 
 def blocks():
@@ -63,7 +46,7 @@ class Incident(unittest.TestCase):
     def setUp(self):
         self.folder = Folder()
         self.addCleanup(self.folder.remove)
-        role = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Role)
+        role = http.server.ThreadingHTTPServer(("127.0.0.1", 0), WrongPasswords)
         threading.Thread(target=role.serve_forever, daemon=True).start()
         self.addCleanup(role.server_close)
         self.addCleanup(role.shutdown)

@@ -81,6 +81,7 @@ class Keys(unittest.TestCase):
                 ((self.folder.file("a"),), PASSPHRASE, REFUSED, "domain.pem: No such file"),
                 ((self.folder.file("a"), "--wrong"), PASSPHRASE, USAGE, "unknown option --wrong"),
                 ((self.folder.file("a"), "b"), PASSPHRASE, USAGE, "keys export CONFIG FILE"),
+                ((self.folder.file("a"), "--passphrase", "/dev/zero"), PASSPHRASE, REFUSED, "too many characters; 12 to 1024"),
                 ((self.folder.file("a"), "--passphrase", "/nonexistent"), PASSPHRASE, REFUSED, "/nonexistent: No such file")):
             done = self.keys("export", *words, passphrase=phrase)
             self.assertEqual(done.returncode, code, done.stderr)
@@ -142,6 +143,7 @@ class Keys(unittest.TestCase):
                                    (damaged, PASSPHRASE, "no private key that this passphrase opens"),
                                    (small, PASSPHRASE, "expected RSA of 2048 bits or P-256, got RSA of 1024 bits"),
                                    (self.folder.write("empty", ""), PASSPHRASE, "no private key"),
+                                   ("/dev/zero", PASSPHRASE, "more than 65536 octets"),
                                    ("/nonexistent", PASSPHRASE, "No such file")):
             done = self.keys("import", file, "--force", passphrase=phrase)
             self.assertEqual(done.returncode, REFUSED, done.stderr)

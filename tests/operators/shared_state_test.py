@@ -24,27 +24,10 @@ del sys.argv[1:3]
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from host import Folder, Host, await_true, free_port  # noqa: E402
 from redis import Redis  # noqa: E402
+from wrong_passwords import WrongPasswords  # noqa: E402
 
 BUDGET = 10  # wrong passwords of strangers for one account, in a day
 PLUGINS = os.path.join(BUILD, "lib/persona/plugins")
-
-
-class Role(http.server.BaseHTTPRequestHandler):
-    """Says of every password that it is wrong."""
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        body = b'{"success":false,"reason":"wrong password"}'
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("BID-AA-Outcome", "auth_fail")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
 
 
 class Router(Host):
@@ -89,7 +72,7 @@ class SharedState(unittest.TestCase):
     def setUp(self):
         self.folder = Folder()
         self.addCleanup(self.folder.remove)
-        self.role = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Role)
+        self.role = http.server.ThreadingHTTPServer(("127.0.0.1", 0), WrongPasswords)
         threading.Thread(target=self.role.serve_forever, daemon=True).start()
         self.addCleanup(self.role.server_close)
         self.addCleanup(self.role.shutdown)

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { createHash, pbkdf2Sync } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { challengeOf, refuse, seed } from './lib/acting.js';
 import { launch, person, screen } from './lib/browser.js';
 import { confirmMail, finish, fresh, openDialog, password, signUp, typeEmail, typePassword } from './lib/flows.js';
 import { startStack } from './lib/stack.js';
@@ -19,10 +20,6 @@ after(async () => {
   await browser?.close();
   await stack?.stop();
 });
-
-const seed = Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex');
-const challengeOf = (algorithm, bits) =>
-  `v1.${algorithm}.250.4.${bits}.1900000000.5.AAAAAAAAAAA.${seed.toString('base64url')}.20833.BBBBBBBBBBBBBBBBBBBBBB`;
 
 const zeros = (digest) => {
   const first = digest.readUInt32BE(0);
@@ -49,11 +46,6 @@ async function stranger() {
   const page = await context.newPage();
   return { email, context, page };
 }
-
-const refuse = (route, body) => route.fulfill({
-  status: 429, headers: { 'Retry-After': '1', 'BID-Challenge': body.challenge || body.kind },
-  contentType: 'application/json', body: JSON.stringify({ success: false, reason: 'challenge', ...body }),
-});
 
 for (const [algorithm, bits] of [['pbkdf2', 12], ['s256', 20]])
   test(`work by ${algorithm}: progress is seen, and the person signs in`, { timeout: 120000 }, async () => {

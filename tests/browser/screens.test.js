@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
-import { act, links, signedIn } from './lib/acting.js';
+import { act, challengeOf, links, refuse, signedIn } from './lib/acting.js';
 import { launch, person, screen } from './lib/browser.js';
 import { openDialog, typeEmail } from './lib/flows.js';
 import { startStack } from './lib/stack.js';
@@ -44,6 +44,16 @@ const picker = (more, then) => async (page, context) => {
   return then ? then(dialog, context) : dialog;
 };
 
+/** A sign-in that the anti-abuse chain answers with that. */
+const challenged = (body, then) => async (page, context) => {
+  await act(context, stack, { authenticate_user: (route) => refuse(route, body), stage_unblock: { success: true } });
+  const dialog = await dialogAt(page);
+  await typeEmail(dialog, 'known@example.org');
+  await dialog.fill('#password', 'whatever');
+  await submit(dialog, 'password');
+  return then ? then(dialog) : dialog;
+};
+
 /** How to get to each screen: name -> [what must be visible, way]. */
 const ways = {
   'dialog-loading': ['[data-screen=loading]', async (page, context) => {
@@ -74,6 +84,14 @@ const ways = {
     await submit(dialog, 'password');
     return dialog;
   }],
+  'dialog-work': ['#work', challenged({ kind: 'work', challenge: challengeOf('pbkdf2', 24) })],
+  'dialog-wait': ['#work', challenged({ kind: 'wait', ticket: 'w1.ticket', wait_ms: 600000 })],
+  'dialog-prove': ['[data-screen=prove]', challenged({ kind: 'mail' })],
+  'dialog-prove-sent': ['[data-screen=prove_sent]', challenged({ kind: 'mail' }, async (dialog) => {
+    await screen(dialog, 'prove');
+    await submit(dialog, 'prove');
+    return dialog;
+  })],
   'dialog-forgot': ['[data-screen=forgot]', typed('known', async (dialog) => {
     await dialog.click('[data-event=forgot]');
     return dialog;

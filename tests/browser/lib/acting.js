@@ -4,7 +4,18 @@
 const token = 'a'.repeat(48);
 export const links = { token, url: (stack, path) => `${stack.service}${path}?token=${token}` };
 
-/** @param {any} context @param {any} stack @param {Record<string, any>} own answers by call */
+export const seed = Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex');
+/** A challenge as the router's chain words it; `bits` say how long it takes. */
+export const challengeOf = (algorithm, bits) =>
+  `v1.${algorithm}.250.4.${bits}.1900000000.5.AAAAAAAAAAA.${seed.toString('base64url')}.20833.BBBBBBBBBBBBBBBBBBBBBB`;
+
+/** The router's answer to a request that is to be paid for. `body`: kind, and challenge or ticket and wait_ms. */
+export const refuse = (route, body) => route.fulfill({
+  status: 429, headers: { 'Retry-After': '1', 'BID-Challenge': body.challenge || body.kind },
+  contentType: 'application/json', body: JSON.stringify({ success: false, reason: 'challenge', ...body }),
+});
+
+/** @param {any} context @param {any} stack @param {Record<string, any>} own answers by call: a value, a status, 'never', or a function that answers the route */
 export async function act(context, stack, own = {}) {
   const answers = {
     session_context: { csrf_token: 'x', server_time: Date.now(), authenticated: false, cookies: true, has_password: false,
@@ -30,6 +41,7 @@ export async function act(context, stack, own = {}) {
         : { type: 'secondary', state, issuer: 'login.localhost', disabled: false };
     }
     if (answer === 'never') return;
+    if (typeof answer === 'function') return answer(route);
     if (typeof answer === 'number') return route.fulfill({ status: answer, headers: { 'retry-after': '42' }, body: 'no' });
     if (answer === undefined) return route.fulfill({ status: 404, body: call });
     await route.fulfill({ contentType: 'application/json', body: JSON.stringify(answer) });

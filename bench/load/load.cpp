@@ -91,13 +91,14 @@ class Load {
         // Addresses enough that the ports of none of them run out.
         ::setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
         a.sin_addr.s_addr = htonl(0x7f000002U + next_address_++ % 16);
-        ::bind(c->fd, reinterpret_cast<sockaddr*>(&a), sizeof a);
+        bool failed = ::bind(c->fd, reinterpret_cast<sockaddr*>(&a), sizeof a) != 0;
         a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         a.sin_port = htons(options_.port);
         c->began = Clock::now();
         ++live_;
-        if (c->fd < 0 || (::connect(c->fd, reinterpret_cast<sockaddr*>(&a), sizeof a) != 0 &&
-                          errno != EINPROGRESS)) {
+        failed = failed || (::connect(c->fd, reinterpret_cast<sockaddr*>(&a), sizeof a) != 0 &&
+                            errno != EINPROGRESS);
+        if (failed) {
             end(c.release(), false);
             return;
         }

@@ -29,7 +29,7 @@ void showRules(const Poco::JSON::Array::Ptr& rules) {
               << "faults" << std::setw(12) << "over budget"
               << "breaker\n";
     for (const auto& item : *rules) {
-        const auto r = item.extract<Object::Ptr>();
+        const auto& r = item.extract<Object::Ptr>();
         std::cout << std::setw(14) << str(r, "rule") << std::setw(14) << str(r, "mode")
                   << std::setw(10) << str(r, "version") << std::setw(18) << str(r, "image")
                   << std::setw(12) << str(r, "calls") << std::setw(8) << str(r, "faults")
@@ -120,7 +120,8 @@ int abuseCommand(const std::vector<std::string>& words, bool json, const std::st
                             "; does the process run, and may this user use the socket?");
     try {
         const auto parsed = Poco::JSON::Parser().parse(result.body);
-        if (json) {
+        const bool shown = result.status == 200 && (verb == "list" || trial);
+        if (json || (result.status == 200 && !shown)) {
             std::cout << result.body;
         } else if (verb == "commit" && parsed.extract<Object::Ptr>()->has("ok")) {
             showOutcome(parsed.extract<Object::Ptr>());
@@ -128,10 +129,8 @@ int abuseCommand(const std::vector<std::string>& words, bool json, const std::st
             return complain(kRefused, str(parsed.extract<Object::Ptr>(), "error"));
         } else if (verb == "list") {
             showRules(parsed.extract<Poco::JSON::Array::Ptr>());
-        } else if (trial) {
-            showDiff(parsed.extract<Object::Ptr>());
         } else {
-            std::cout << result.body;
+            showDiff(parsed.extract<Object::Ptr>());
         }
     } catch (const Poco::Exception& e) {
         return complain(kNotReached, socket + " gave an answer that is none: " + e.displayText());

@@ -79,7 +79,7 @@ int listCommands(const std::vector<std::string>& sockets) {
         }
         std::cout << "At " << socket << ":\n";
         for (const auto& item : *commands) {
-            const auto c = item.extract<Object::Ptr>();
+            const auto& c = item.extract<Object::Ptr>();
             const auto arguments = str(c, "arguments");
             std::cout << "  " << str(c, "name") << (arguments.empty() ? "" : " ") << arguments
                       << "\n      " << str(c, "help") << "\n";

@@ -38,7 +38,7 @@ void Manager::publish(const std::shared_ptr<Generation>& generation, Outcome& ou
         std::unique_lock lock(waiter->mutex);
         if (!waiter->ready.wait_for(lock, std::chrono::seconds(2),
                                     [&] { return waiter->left == 0; }))
-            outcome.notes.push_back(
+            outcome.notes.emplace_back(
                 "a loop has not taken the new generation within 2 s; it will "
                 "when its plugin returns");
     }

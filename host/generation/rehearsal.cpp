@@ -38,7 +38,6 @@ class RehearsalExchange final : public bridge::MemoryExchange {
         MemoryExchange::discardBody(max);
     }
     void forward(net::Upstream&, std::uint64_t) override { abort(); }
-    [[nodiscard]] bool isDone() const { return isGone(); }
     [[nodiscard]] unsigned status() const { return status_; }
 
   private:
@@ -81,8 +80,8 @@ std::string pass(const Work& work, const Work::Part& part, QuietLoop& loop,
     const auto before = work.generation->counts().faults;
     auto* pin = new bridge::Pin(*part.chain, work.generation, work.loop_index);
     part.service->attach(exchange, pin);
-    loop.run([&] { return exchange->isDone(); }, until_ns);
-    const bool done = exchange->isDone();
+    loop.run([&] { return exchange->isGone(); }, until_ns);
+    const bool done = exchange->isGone();
     if (!done) exchange->abort();
     loop.flush();
     pin->retire();

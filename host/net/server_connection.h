@@ -94,7 +94,7 @@ class ServerConnection final : public EventHandler, public Timed, private Upstre
     Exchange::Written write(std::string_view data, bool end);
     void beginResponse();
     void sendHead(std::string_view first_piece, bool end);
-    void emit(std::string_view piece, bool end);
+    void emit(std::string_view data, bool end);
     void sendPiece(std::string_view piece, bool end);
     void send(iovec* pieces, int count);
     void flush();

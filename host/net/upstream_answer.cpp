@@ -100,8 +100,7 @@ bool UpstreamConnection::headIsSound() const {
     if (p.status == 101) return false;  // switched protocols unasked
     if (p.bad_encoding || p.encodings > 1 || p.lengths > 1) return false;
     if (p.lengths == 1 && p.content_length < 0) return false;
-    if (p.encodings != 0 && (p.lengths != 0 || p.minor == 0)) return false;
-    return true;
+    return p.encodings == 0 || (p.lengths == 0 && p.minor != 0);
 }
 
 /// The end-to-end fields of the answer.

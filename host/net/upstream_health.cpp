@@ -7,9 +7,9 @@
 namespace persona::host::net {
 
 UpstreamHealth::UpstreamHealth(std::vector<LoopImpl*> all,
-                               std::vector<std::shared_ptr<UpstreamGroup>> groups)
+                               const std::vector<std::shared_ptr<UpstreamGroup>>& groups)
     : loops_(std::move(all)) {
-    for (auto& g : groups) {
+    for (const auto& g : groups) {
         if (g->endpoints.size() < 2 || g->settings.health_interval.count() == 0) continue;
         const auto n = g->endpoints.size();
         watches_.push_back(std::make_unique<Watch>(

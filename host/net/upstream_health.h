@@ -13,7 +13,8 @@ namespace persona::host::net {
 class UpstreamHealth {
   public:
     /// [control] `all`: every loop; the checks run on the first.
-    UpstreamHealth(std::vector<LoopImpl*> all, std::vector<std::shared_ptr<UpstreamGroup>> groups);
+    UpstreamHealth(std::vector<LoopImpl*> all,
+                   const std::vector<std::shared_ptr<UpstreamGroup>>& groups);
     void start();  ///< [control] before the loops run
     void stop();   ///< [loop] the first
 

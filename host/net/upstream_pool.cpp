@@ -115,8 +115,8 @@ void UpstreamPool::setTls(std::shared_ptr<TlsContext> tls) {
     closeIdle();  // they were made with the old certificates
 }
 
-void UpstreamPool::setHealthy(std::size_t index, bool healthy) {
-    auto& m = members_.at(index);
+void UpstreamPool::setHealthy(std::size_t endpoint, bool healthy) {
+    auto& m = members_.at(endpoint);
     if (m.healthy == healthy) return;
     m.healthy = healthy;
     if (healthy) {

@@ -103,7 +103,7 @@ std::string Writer::write(const std::string& file) {
     out_.append(digestOf(out_));
     const std::string fresh = file + ".new";
     const auto failed = [&](const char* what) {
-        const auto why = file + ": " + what + ": " + std::strerror(errno);
+        auto why = file + ": " + what + ": " + std::strerror(errno);
         ::unlink(fresh.c_str());
         return why;
     };
@@ -137,7 +137,7 @@ std::string read(const std::string& file, std::uint64_t secret_id, Contents& out
         if (n <= 0) break;
         got += static_cast<std::size_t>(n);
     }
-    const std::string damaged = file + " is damaged: tables start empty";
+    std::string damaged = file + " is damaged: tables start empty";
     if (got != data.size() || data.size() < sizeof(Header) + kDigest) return damaged;
     std::string_view in(data.data(), data.size() - kDigest);
     if (digestOf(in) != data.substr(data.size() - kDigest)) return damaged;

@@ -124,7 +124,8 @@ Outcome<Completion> Writer::completeEmail(std::string_view token, Millis now_ms)
 }
 
 Outcome<Completion> Writer::completeReset(std::string_view token,
-                                          std::optional<std::string> new_hash, Millis now_ms) {
+                                          const std::optional<std::string>& new_hash,
+                                          Millis now_ms) {
     return transact(
         database_,
         [digest = tokenDigest(token), new_hash, random = random_,

@@ -59,7 +59,8 @@ std::optional<Failure> countInPool(Connection& connection, UserId user, const Lo
 
 }  // namespace
 
-Outcome<LoginAttempt> Writer::reserveLoginAttempt(UserId user, std::optional<std::string> device,
+Outcome<LoginAttempt> Writer::reserveLoginAttempt(UserId user,
+                                                  const std::optional<std::string>& device,
                                                   LoginLimits limits, Millis now_ms) {
     return transact(database_, [=](Connection& connection) -> Outcome<LoginAttempt> {
         if (!lockAccount(connection, user)) return fail(Reason::NotFound);
@@ -74,8 +75,8 @@ Outcome<LoginAttempt> Writer::reserveLoginAttempt(UserId user, std::optional<std
     });
 }
 
-Outcome<std::int64_t> Writer::loginSucceeded(const LoginAttempt& attempt, LoginSuccess success,
-                                             Millis) {
+Outcome<std::int64_t> Writer::loginSucceeded(const LoginAttempt& attempt,
+                                             const LoginSuccess& success, Millis) {
     return transact(database_, [attempt, success](Connection& connection) -> Outcome<std::int64_t> {
         const UserId id = attempt.user.id;
         const auto user = findUser(connection, id);
@@ -99,8 +100,8 @@ Outcome<std::int64_t> Writer::loginSucceeded(const LoginAttempt& attempt, LoginS
     });
 }
 
-Outcome<std::int64_t> Writer::updatePassword(UserId user, std::string old_hash,
-                                             std::string new_hash, bool end_sessions,
+Outcome<std::int64_t> Writer::updatePassword(UserId user, const std::string& old_hash,
+                                             const std::string& new_hash, bool end_sessions,
                                              Millis now_ms) {
     return transact(database_, [=](Connection& connection) -> Outcome<std::int64_t> {
         if (!lockAccount(connection, user)) return fail(Reason::NotFound);

@@ -193,7 +193,7 @@ std::string insertNotice(Connection& connection, const Random& random, NoticeKin
                          const std::optional<std::string>& staged_id,
                          const std::optional<UserId>& user, std::string_view key, Millis now_ms,
                          Millis lifetime_ms) {
-    const auto token = makeToken(random);
+    auto token = makeToken(random);
     connection.execute(
         "INSERT INTO notice (digest, kind, staged_id, user_id, address_key, created_ms,"
         " expires_ms) VALUES (?, ?, ?, ?, ?, ?, ?)",

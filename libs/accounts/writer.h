@@ -71,25 +71,24 @@ class Writer {
     /// the other secondary addresses. PasswordRequired; Stale: the address moved away, or the
     /// password was changed after a transition was staged.
     [[nodiscard]] Outcome<Completion> completeReset(std::string_view token,
-                                                    std::optional<std::string> new_hash,
+                                                    const std::optional<std::string>& new_hash,
                                                     Millis now_ms);
 
     // --- passwords and tries
     /// Counts a try at the account's password, before hashing (W3). NotFound, Locked. `device`: the
     /// id in a device cookie whose MAC is good and which names this account.
-    [[nodiscard]] Outcome<LoginAttempt> reserveLoginAttempt(UserId user,
-                                                            std::optional<std::string> device,
-                                                            LoginLimits limits, Millis now_ms);
+    [[nodiscard]] Outcome<LoginAttempt> reserveLoginAttempt(
+        UserId user, const std::optional<std::string>& device, LoginLimits limits, Millis now_ms);
     /// Gives the try back, ends the row of failures if there is one (W4), stores a rehash by
     /// compare-and-set. Value: the session epoch. WrongPassword: the password was changed
     /// meanwhile.
     [[nodiscard]] Outcome<std::int64_t> loginSucceeded(const LoginAttempt& attempt,
-                                                       LoginSuccess success, Millis now_ms);
+                                                       const LoginSuccess& success, Millis now_ms);
     /// Compare-and-set on the hash that was verified. Resets the counts. `end_sessions`: false when
     /// it is the same password. Value: the session epoch from now on. NotFound, WrongPassword.
-    [[nodiscard]] Outcome<std::int64_t> updatePassword(UserId user, std::string old_hash,
-                                                       std::string new_hash, bool end_sessions,
-                                                       Millis now_ms);
+    [[nodiscard]] Outcome<std::int64_t> updatePassword(UserId user, const std::string& old_hash,
+                                                       const std::string& new_hash,
+                                                       bool end_sessions, Millis now_ms);
 
     // --- addresses and accounts
     struct Opened {

@@ -125,7 +125,7 @@ void Generator::prime(std::function<void()> ready) {
         if (!(r.flags & (kKnownDevice | kReturning | kSignedIn))) continue;
         const auto [at, is_new] = seen.try_emplace(r.actor, wanted->list.size());
         if (is_new)
-            wanted->list.push_back({&r, r.flags});
+            wanted->list.emplace_back(&r, r.flags);
         else
             wanted->list[at->second].second |= r.flags;
     }

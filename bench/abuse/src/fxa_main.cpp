@@ -177,7 +177,7 @@ int main(int count, char** words) try {
     abuse::Loop loop;
     Front front(loop, rules, std::stoi(options["--back"]));
     abuse::Server door(loop, std::stoi(options["--port"]),
-                       [&](const auto& place, abuse::Message m) { front.serve(place, m); });
+                       [&](const auto& place, const abuse::Message& m) { front.serve(place, m); });
     std::function<void()> tidy = [&] {
         rules.expire(static_cast<double>(loop.now()) / 1e6);
         loop.at(loop.now() + 10'000'000, tidy);

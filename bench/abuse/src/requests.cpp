@@ -127,7 +127,7 @@ std::string bodyOf(const Record& r, const Step& step, const Jar& jar) {
 }
 
 std::string targetOf(const Record& r, const Step& step) {
-    const std::string path = info(step.route).path;
+    std::string path = info(step.route).path;
     if (step.variant == Variant::Bust)
         return path + "?r=" + hex(mix(r.seed)) + "&v=" + std::to_string(r.seed);
     if (step.variant == Variant::Discover) {

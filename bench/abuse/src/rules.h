@@ -24,9 +24,9 @@ class Rules {
     /// Throws std::runtime_error that names the line.
     explicit Rules(std::string_view text);
     /// Seconds to wait when it is refused; nothing: it may pass.
-    std::optional<double> check(const Request& request, double now);
+    std::optional<double> check(const Request& q, double now);
     /// After the answer: failures count.
-    void came(const Request& request, Came how, double now);
+    void came(const Request& q, Came how, double now);
     /// Forgets what is older than every window; call it now and then.
     void expire(double now);
     [[nodiscard]] std::size_t size() const { return counters_.size() + bans_.size(); }
@@ -47,10 +47,10 @@ class Rules {
         std::deque<unsigned> weights;
         double last = 0;
     };
-    [[nodiscard]] std::string keyOf(std::size_t rule, const Request& request) const;
+    [[nodiscard]] std::string keyOf(std::size_t rule, const Request& q) const;
     [[nodiscard]] bool applies(const std::vector<std::string>& actions, std::string_view a) const;
     /// True when that is one too many.
-    bool count(std::size_t rule, const Request& request, unsigned weight, double now);
+    bool count(std::size_t rule, const Request& q, unsigned weight, double now);
 
     bool sliding_ = true;
     std::vector<Rule> rules_;

@@ -60,7 +60,7 @@ class Connection final : public Loop::Watcher {
         }
     }
 
-    void answer(std::string octets) {
+    void answer(const std::string& octets) {
         place_ = nullptr;
         out_ += octets;
         last_ = !reader_.message().keep_alive;
@@ -127,7 +127,7 @@ Place::~Place() {
 }
 
 void Place::answer(std::string octets) {
-    if (auto* c = std::exchange(connection, nullptr)) c->answer(std::move(octets));
+    if (auto* c = std::exchange(connection, nullptr)) c->answer(octets);
 }
 
 }  // namespace

@@ -58,9 +58,10 @@ int main(int count, char** words) try {
     abuse::Loop loop;
     abuse::Stub stub(loop, settings);
     Parent parent;
-    abuse::Server door(loop, 0, [&](const auto& place, abuse::Message m) { stub.serve(place, m); });
-    abuse::Server control(loop, 0,
-                          [&](const auto& place, abuse::Message m) { stub.control(place, m); });
+    abuse::Server door(loop, 0,
+                       [&](const auto& place, const abuse::Message& m) { stub.serve(place, m); });
+    abuse::Server control(
+        loop, 0, [&](const auto& place, const abuse::Message& m) { stub.control(place, m); });
     try {
         loop.watch(STDIN_FILENO, EPOLLIN, &parent);
     } catch (const std::exception&) {

@@ -14,9 +14,9 @@
 
 namespace persona::abuse {
 
-/// The puzzle in a BID-Challenge (anti-abuse.md, section 4); nothing: it is none, or harder than
-/// anybody would wait for.
-std::optional<pow::Puzzle> readPuzzle(std::string_view challenge);
+/// The puzzle in the text of a BID-Challenge (anti-abuse.md, section 4); nothing: it is none, or
+/// harder than anybody would wait for.
+std::optional<pow::Puzzle> readPuzzle(std::string_view text);
 
 /// One thread that solves what it is given, in turn. `done` is called by collect().
 class Solver {

@@ -65,7 +65,7 @@ std::string passwordOf(std::uint32_t account);
 std::string tokenOf(std::string_view email);
 
 const char* name(Outcome outcome);
-Outcome outcomeOf(std::string_view name);
+Outcome outcomeOf(std::string_view text);
 
 /// SplitMix64: the generator's and the stub's only source of chance.
 constexpr std::uint64_t mix(std::uint64_t x) {

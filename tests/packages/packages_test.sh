@@ -1,5 +1,6 @@
 #!/bin/bash
-# packages_test.sh SOURCE BUILD: installs, runs, breaks, upgrades and removes the packages in a booted container.
+# packages_test.sh SOURCE BUILD: installs, runs, breaks, upgrades and removes the packages in a booted container, and
+# goes an author's way there, as sdk/doc/start.md and docs/operators/install.md have it.
 set -euo pipefail
 source=$1 build=$2
 cd "$source"
@@ -216,12 +217,51 @@ done
 in_container systemctl restart persona-keysigner persona-router || fail "restart"
 stop_load "reload, replace, restart"
 
-step "an upgrade loses no request"
+step "an author's first plugin, with the packages alone, by the guide"
+guide=$work/root/usr/share/persona-sdk/doc/start.md
+in_container useradd -m author
+commands=0 spent=0
+newcomer() { # number of the block, user
+    local text began
+    text=$(block "$guide" sh "$1")
+    commands=$((commands + $(grep -c . <<<"$text")))
+    began=$(date +%s%N)
+    as "$2" env -C /home/author HOME=/home/author bash -euo pipefail -c "$text" >"$work/said" 2>&1 || { cat "$work/said" >&2; fail "block $1 of the guide"; }
+    spent=$((spent + $(date +%s%N) - began))
+}
+answered() { # statuses, who
+    local statuses
+    statuses=$(grep -xE '[0-9]{3}' "$work/said" | paste -sd ' ')
+    [[ $statuses == "$1" ]] || { cat "$work/said" >&2; fail "$2 answered '$statuses', not '$1'"; }
+}
+ask_again() { in_container sh -c "$(block "$guide" sh 4 | tail -n1)" >"$work/said"; }
+newcomer 1 author
+start_load
+newcomer 2 root
+stop_load "a plugin's first version"
+answered "200 200 200 429" "the first version"
+newcomer 3 author
+start_load
+newcomer 4 root
+stop_load "a plugin's second version"
+answered 403 "the second version"
+echo "   $commands commands, $((spent / 1000000000)) s"
+grep -q "^$commands commands" "$guide" || fail "the guide does not say that it has $commands commands"
+in_container persona-host ctl --socket "$control" revert >/dev/null
+ask_again
+answered 429 "the first version after revert"
+in_container persona-host ctl --socket "$control" reload >/dev/null
+ask_again
+answered 403 "the second version after reload"
+
+step "an upgrade loses no request, and keeps the author's plugin"
 start_load
 install_packages new
 stop_load "the upgrade"
 healthy "after the upgrade"
 signs_in "after the upgrade"
+ask_again
+answered 403 "the author's plugin after the upgrade"
 for role in "${roles[@]}"; do
     pid=$(main_pid "$role")
     in_container sh -c "readlink /proc/$pid/exe | grep -qv deleted" || fail "persona-$role still runs the old program"

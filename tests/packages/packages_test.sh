@@ -198,12 +198,15 @@ start_load() {
     sleep 0.5
 }
 stop_load() { # what went on meanwhile
+    local certificates requests
     sleep 1
     in_container touch /root/enough
     wait "$certifier" || fail "$1: a certificate was not given: $(cat "$work/certified")"
     in_container pkill -INT -x wrk || fail "the load ended early: $(cat "$work/wrk")"
     wait "$load" || true
-    echo "   $(grep -c certified "$work/certified") certificates,$(grep 'requests in' "$work/wrk" || fail "no report of the load: $(cat "$work/wrk")")"
+    certificates=$(grep -c certified "$work/certified") || fail "$1: no certificate was given"
+    requests=$(grep 'requests in' "$work/wrk") || fail "no report of the load: $(cat "$work/wrk")"
+    echo "   $certificates certificates,$requests"
     grep -E 'Socket errors|Non-2xx' "$work/wrk" && fail "$1 lost requests"
     return 0
 }

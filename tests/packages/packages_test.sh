@@ -76,7 +76,8 @@ step "every example configuration passes check-config, every unit systemd-analyz
 for role in "${roles[@]}"; do
     in_container persona-host check-config "/etc/persona/$role.yaml" >/dev/null || fail "check-config $role"
 done
-in_container systemd-analyze verify $(printf 'persona-%s.service ' "${roles[@]}") 2>&1 | grep persona- && fail "systemd-analyze verify"
+said=$(printf 'persona-%s.service\n' "${roles[@]}" | in_container xargs systemd-analyze verify 2>&1) || fail "systemd-analyze verify: $said"
+[[ $said != *persona-* ]] || fail "systemd-analyze verify: $said"
 for role in "${roles[@]}"; do
     exposure=$(in_container systemd-analyze security --no-pager "persona-$role.service" | sed -n 's/.*Overall exposure level[^:]*: \([0-9.]*\).*/\1/p')
     echo "   persona-$role: exposure $exposure"

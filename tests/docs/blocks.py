@@ -34,6 +34,7 @@ def blocks(source, page):
     for number, line in enumerate(read(source, page).splitlines(), 1):
         if block is None and line.startswith("```"):
             block = Block(page, number, line[3:].strip(), marker.groups() if marker else None)
+            marker = None  # it is said of one block, not of those that follow
         elif block is not None and line == "```":
             found.append(block)
             block = None

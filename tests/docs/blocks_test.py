@@ -55,7 +55,7 @@ class Blocks(unittest.TestCase):
         folder = Folder()
         self.addCleanup(folder.remove)
         os.makedirs(folder.file("docs"))
-        folder.write("docs/page.md", "<!-- tested: a.py -->\n```sh\none\n```\n\nwords\n\n```sh\ntwo\n```\n")
+        folder.write("docs/page.md", "<!-- tested: a.py -->\n```sh\none\n```\n\n```sh\ntwo\n```\n")
         found = blocks(folder.path, "docs/page.md")
         self.assertEqual([(b.kind, b.test, b.text) for b in found], [("tested", "a.py", "one\n"), ("", "", "two\n")])
 

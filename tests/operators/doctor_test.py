@@ -4,7 +4,6 @@ its own name server, TLS, a real service and a real MariaDB. Root alone can make
 
 Usage: doctor_test.py SOURCE_DIR BUILD_DIR
 """
-import fcntl
 import http.server
 import json
 import os
@@ -28,18 +27,11 @@ sys.argv.remove("--inside")
 SOURCE, BUILD = (os.path.abspath(a) for a in sys.argv[1:3])
 del sys.argv[1:3]
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from host import Folder, free_port  # noqa: E402
+from host import Folder, free_port, loopback_up  # noqa: E402
 from mariadb import MariaDb  # noqa: E402
 from service import whole_service  # noqa: E402
 
 TEXTS = {"login.example": "v=spf1 mx -all", "_dmarc.login.example": "v=DMARC1; p=reject"}
-
-
-def loopback_up():
-    with socket.socket() as s:
-        name = b"lo".ljust(16, b"\0")
-        flags = struct.unpack_from("H", fcntl.ioctl(s, 0x8913, name + bytes(16)), 16)[0]  # SIOCGIFFLAGS
-        fcntl.ioctl(s, 0x8914, name + struct.pack("H", flags | 1) + bytes(14))  # SIOCSIFFLAGS, IFF_UP
 
 
 def name_server():

@@ -1,9 +1,11 @@
 """A persona-host for the tests of this folder: free ports, a folder of its own, nothing left behind."""
+import fcntl
 import json
 import os
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -13,6 +15,14 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def loopback_up():
+    """In a network namespace that has just been made."""
+    with socket.socket() as s:
+        name = b"lo".ljust(16, b"\0")
+        flags = struct.unpack_from("H", fcntl.ioctl(s, 0x8913, name + bytes(16)), 16)[0]  # SIOCGIFFLAGS
+        fcntl.ioctl(s, 0x8914, name + struct.pack("H", flags | 1) + bytes(14))  # SIOCSIFFLAGS, IFF_UP
 
 
 def await_true(what, test, seconds=60):

@@ -82,13 +82,16 @@ in_container() {
 
 container_stop() {
     [[ -n $container_pid ]] || return 0
+    local init
+    init=$(container_init || true)
     kill -TERM "$container_pid" 2>/dev/null || true
     local tries=0
     while kill -0 "$container_pid" 2>/dev/null && ((tries < 300)); do
         sleep 0.1
         tries=$((tries + 1))
     done
-    kill -KILL "$container_pid" 2>/dev/null || true
+    # One that hangs: its processes would outlive systemd-nspawn; the first of them takes the others along.
+    if kill -0 "$container_pid" 2>/dev/null; then kill -KILL ${init:+"$init"} "$container_pid" || true; fi
     wait "$container_pid" 2>/dev/null || true
     container_pid=
 }

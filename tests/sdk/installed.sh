@@ -11,8 +11,8 @@ finish() {
 }
 trap finish EXIT
 guides=$(cd "$(dirname "$0")/../.." && pwd)
-# The first block of that language in a page.
-block() { awk -v language="$2" '/^```/ { if (on) exit; on = $0 == "```" language; next } on' "$1"; }
+# shellcheck source=../docs/blocks.sh
+source "$guides/tests/docs/blocks.sh"
 # Says what a command said when it fails.
 quietly() { "$@" >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }; }
 
@@ -47,7 +47,8 @@ rustc --edition 2021 --crate-type cdylib -C panic=abort -C opt-level=2 -C link-a
 
 # All of them in the real program.
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-sed "s|@HERE@|$made|; s|@EXAMPLES@|$examples|; s|127.0.0.1:8080|127.0.0.1:$port|g; s|socket: var|socket: $work/var|" "$examples/persona.yaml" >"$work/persona.yaml"
+sed "s|@HERE@|$made|; s|@EXAMPLES@|$examples|; s|127.0.0.1:8080|127.0.0.1:$port|g; s|socket: var|socket: $work/var|
+    s|, service: status-page|&, trusted_proxies: [127.0.0.1/32]|" "$examples/persona.yaml" >"$work/persona.yaml"
 (cd "$work" && exec "$build/bin/persona-host" run persona.yaml) >"$work/host.log" 2>&1 &
 host=$!
 until grep -q 'ready: process' "$work/host.log"; do
@@ -70,11 +71,17 @@ deep=$(printf '[%.0s' {1..9})
 answers 400 -H 'Content-Type: application/json' -H 'X-Api-Key: another-example-key' -d "$deep" "$url"
 grep -q 'nested too deeply' "$work/answer"
 control=$work/var/run/examples.sock
-# The way of a newcomer, as start.md has it, into this running program.
+# The way of a newcomer, as start.md has it, into this running program; packages_test.sh does it with the packages.
 mkdir "$work/author"
-block "$guides/sdk/doc/start.md" sh >"$work/start.sh"
-(cd "$work/author" && CONFIG=$work/persona.yaml CMAKE_PREFIX_PATH=$work/sdk PATH=$work/sdk/bin:$build/bin:$PATH \
-    bash -euo pipefail "$work/start.sh")
+for part in 1 2 3 4; do
+    block "$guides/sdk/doc/start.md" sh $part
+done | sed "s|/etc/persona/router.yaml|$work/persona.yaml|; s|/usr/local/lib/persona|$work/lib|; s|http://127.0.0.1:10002/|$url|" >"$work/start.sh"
+(cd "$work/author" && CMAKE_PREFIX_PATH=$work/sdk PATH=$work/sdk/bin:$build/bin:$PATH bash -euo pipefail "$work/start.sh") >"$work/start.log" || {
+    cat "$work/start.log" >&2
+    exit 1
+}
+# Without its key the example refuses by 401; before it, the first version by 429, the second by 403.
+[[ $(grep -xE '[0-9]{3}' "$work/start.log" | paste -sd ' ') == "401 401 401 429 403" ]] || { cat "$work/start.log" >&2; exit 1; }
 "$build/bin/persona-host" ctl --socket "$control" modules | grep -q '^my-rule *0.2.0'
 answers 200 -H 'X-Api-Key: another-example-key' "$url"
 # A plugin as it was built with the SDK 1.0 takes the place of today's, while the program runs.

@@ -74,15 +74,15 @@ class Run : public std::enable_shared_from_this<Run<Host, Stream>> {
 
     void begin(std::string_view op) {
         call_.request = requestOf(stream_, op);
-        go([this] { return api_.start(call_); });
+        go<CostMeter::LoopLap>([this] { return api_.start(call_); });
     }
 
   private:
-    template <typename F>
+    template <typename Lap, typename F>
     void go(F&& step) {
         try {
             auto next = [&] {
-                const CostMeter::Lap lap(report_.cost);
+                const Lap lap(report_.cost);
                 return step();
             }();
             take(std::move(next));
@@ -109,7 +109,7 @@ class Run : public std::enable_shared_from_this<Run<Host, Stream>> {
                 // Nobody waits any more: no hash is worth making.
                 if (self->stream_.isGone()) return;
                 if (late) return self->refuse(std::move(shared->if_busy));
-                self->go([&] { return shared->next(self->call_); });
+                self->template go<CostMeter::Lap>([&] { return shared->next(self->call_); });
             });
         if (rc != 0) refuse(std::move(shared->if_busy));
     }

@@ -41,9 +41,8 @@ class Judge {
         std::atomic<std::size_t> waiting{0};
     };
     struct Job;
-    struct Meeting;
     static void drive(const std::shared_ptr<Job>& job);
-    static bool leftWaiting(Job& job, Meeting& meeting);
+    static bool leftWaiting(Job& job);
     static void resume(const std::shared_ptr<Job>& job, discovery::DiscoveredPtr found);
     std::shared_ptr<Shared> shared_;
     Published<const protocol::VerifyOptions> options_;

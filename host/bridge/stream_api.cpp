@@ -66,6 +66,7 @@ std::vector<psn_header>& psn_stream::spareViews() {
 net::ResponseHead bridge::headOf(const psn_response& r) {
     net::ResponseHead head;
     head.status = r.status;
+    head.fields = net::Fields::recycled();
     for (std::uint32_t i = 0; i < r.header_count; ++i)
         head.fields.add(toView(r.headers[i].name), toView(r.headers[i].value));
     return head;

@@ -43,11 +43,12 @@ template <typename Stream>
 
 template <typename Stream>
 void send(const Stream& s, const Answer& a, const Report& report = {}) {
-    std::vector<std::pair<std::string, std::string>> fields{
-        {"Content-Type", a.content_type},
-        {"Cache-Control", "no-cache, max-age=0"},
-        {"X-Content-Type-Options", "nosniff"},
-        {"X-Frame-Options", "DENY"}};
+    AnswerFields fields;
+    fields.reserve(8 + a.cookies.size());
+    fields.emplace_back("Content-Type", a.content_type);
+    fields.emplace_back("Cache-Control", "no-cache, max-age=0");
+    fields.emplace_back("X-Content-Type-Options", "nosniff");
+    fields.emplace_back("X-Frame-Options", "DENY");
     if (!a.retry_after.empty()) fields.emplace_back("Retry-After", a.retry_after);
     report.appendTo(fields);
     for (const auto& c : a.cookies) fields.emplace_back("Set-Cookie", c);

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace persona::wsapi {
 
@@ -109,6 +110,9 @@ class CostMeter {
     std::int64_t ns_ = 0;
 };
 
+/// Fields of an answer; their names are literals.
+using AnswerFields = std::vector<std::pair<std::string_view, std::string>>;
+
 /// What the router is told of a request besides its answer.
 struct Report {
     Outcomes outcomes;
@@ -116,8 +120,7 @@ struct Report {
     std::int64_t queued_ns = 0;  ///< waiting for workers
 
     /// Adds the response fields that say so.
-    template <typename Fields>
-    void appendTo(Fields& fields) const {
+    void appendTo(AnswerFields& fields) const {
         if (auto words = outcomes.text(); !words.empty())
             fields.emplace_back(kOutcomeField, std::move(words));
         if (const auto us = cost.micros(); us > 0)

@@ -166,12 +166,13 @@ ApiAnswer unavailable() {
     return failure(503, "service unavailable");
 }
 
-std::vector<std::pair<std::string, std::string>> headersOf(const ApiAnswer& a, bool https) {
-    std::vector<std::pair<std::string, std::string>> out{
-        {"Content-Type", a.content_type},
-        {"Cache-Control", "private, no-cache, no-store, must-revalidate, max-age=0"},
-        {"X-Content-Type-Options", "nosniff"},
-        {"X-Frame-Options", "DENY"}};
+wsapi::AnswerFields headersOf(const ApiAnswer& a, bool https) {
+    wsapi::AnswerFields out;
+    out.reserve(8);
+    out.emplace_back("Content-Type", a.content_type);
+    out.emplace_back("Cache-Control", "private, no-cache, no-store, must-revalidate, max-age=0");
+    out.emplace_back("X-Content-Type-Options", "nosniff");
+    out.emplace_back("X-Frame-Options", "DENY");
     if (a.allow_post) out.emplace_back("Allow", "POST");
     if (a.status == 503) out.emplace_back("Retry-After", "1");
     if (https) out.emplace_back("Strict-Transport-Security", "max-age=31536000; includeSubDomains");

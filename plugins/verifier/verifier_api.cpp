@@ -83,12 +83,15 @@ Read version1(const ApiRequest& q) {
     if (!assertion->isString()) return failure(200, "malformed backed assertion");
     if (!audience->isString()) return failure(200, "audience mismatch: domain missing");
     protocol::VerifyRequest r;
-    r.assertion = assertion->text();
-    r.audience = audience->text();
     if (const auto* issuer = get("experimental_forceIssuer");
         issuer != nullptr && issuer->isString())
         r.force_issuer = issuer->text();
     r.allow_unverified = truthy(get("experimental_allowUnverified"));
+    const auto take = [&](std::string_view name) {
+        return (present(over.find(name)) != nullptr ? over : params).takeText(name);
+    };
+    r.assertion = take("assertion");
+    r.audience = take("audience");
     return Question{protocol::Api::V1, std::move(r)};
 }
 
@@ -97,7 +100,7 @@ Read version2(const ApiRequest& q) {
         return failure(415, "Unsupported Content-Type: " +
                                 (q.content_type.empty() ? "none" : printable(q.content_type)) +
                                 " (expected application/json)");
-    const auto params = jsonParameters(q.body);
+    auto params = jsonParameters(q.body);
     if (!params) return failure(400, "the body is not a JSON object");
     const auto *assertion = present(params->find("assertion")),
                *audience = present(params->find("audience"));
@@ -114,8 +117,8 @@ Read version2(const ApiRequest& q) {
     }
     if (!assertion->isString()) return failure(200, "malformed backed assertion");
     if (!audience->isString()) return failure(200, "audience mismatch: malformed audience");
-    r.assertion = assertion->text();
-    r.audience = audience->text();
+    r.assertion = params->takeText("assertion");
+    r.audience = params->takeText("audience");
     return Question{protocol::Api::V2, std::move(r)};
 }
 

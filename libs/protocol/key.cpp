@@ -326,12 +326,21 @@ std::string_view nameOf(Algorithm a) {
 }
 
 Result<PublicKey> PublicKey::parse(const Json& object, const KeyOptions& options, KeyCache* seen) {
+    KeyCache::Id id{};
+    std::string text;
+    if (seen != nullptr && object.find("crv") == nullptr) {
+        // Certificates embed keys in their canonical form (KEY-7): known as it stands, such a key
+        // need not even be read.
+        text.reserve(1'024);
+        object.dumpTo(text);
+        id = KeyCache::idOf("key", text);
+        if (auto known = seen->find(id)) return std::move(*known);
+    }
     auto c = candidateOf(object, options);
     if (!c) return Error{c.error()};
     // An ES256 key is checked faster than it is looked up.
     if (c->algorithm == Algorithm::ES256) seen = nullptr;
-    KeyCache::Id id{};
-    if (seen != nullptr) {
+    if (seen != nullptr && c->canonical != text) {
         id = KeyCache::idOf("key", c->canonical);
         if (auto known = seen->find(id)) return std::move(*known);
     }

@@ -300,6 +300,15 @@ TEST(KeyCacheTest, RemembersAndForgets) {
     EXPECT_FALSE(PublicKey::parse(with(ds, "y", "2"), all(), &cache).ok());
     EXPECT_FALSE(PublicKey::parse(with(ds, "y", "2"), all(), &cache).ok());
     EXPECT_TRUE(PublicKey::parse(ds, all(), &cache).ok());
+    // Nor one that differs from it in a member only.
+    EXPECT_FALSE(PublicKey::parse(with(ds, "x", "1"), all(), &cache).ok());
+    EXPECT_FALSE(PublicKey::parse(with(ds, "kty", "RSA"), all(), &cache).ok());
+    // Other spellings of a key are the same key.
+    const auto known = PublicKey::parse(ds, all(), &cache);
+    std::string upper = *ds.findText("p");
+    for (auto& c : upper) c = c >= 'a' && c <= 'f' ? static_cast<char>(c - 32) : c;
+    for (const auto& other : {with(ds, "p", upper), with(ds, "comment", "none")})
+        EXPECT_EQ(PublicKey::parse(other, all(), &cache)->canonical(), known->canonical());
 }
 
 TEST(SecretKeys, PemRoundTripAndDamage) {

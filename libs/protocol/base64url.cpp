@@ -8,16 +8,16 @@ namespace persona::protocol {
 namespace {
 constexpr std::string_view kAlphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-/// The six bits of a character where they belong in the 24 of its group, by place in the group.
-/// Outside of the alphabet: kBad.
-constexpr std::uint32_t kBad = 1U << 31;
+/// The six bits of a character where they belong in the upper 24 of its group, by place in the
+/// group. Outside of the alphabet: kBad.
+constexpr std::uint32_t kBad = 1;
 constexpr auto kBits = [] {
     std::array<std::array<std::uint32_t, 256>, 4> t{};
     for (std::size_t place = 0; place < t.size(); ++place) {
         t[place].fill(kBad);
         for (std::size_t i = 0; i < kAlphabet.size(); ++i)
             t[place][static_cast<unsigned char>(kAlphabet[i])] =
-                static_cast<std::uint32_t>(i << (18 - 6 * place));
+                static_cast<std::uint32_t>(i << (26 - 6 * place));
     }
     return t;
 }();
@@ -49,7 +49,8 @@ std::string encodeBase64Url(std::string_view in) {
 std::optional<std::string> decodeBase64Url(std::string_view in) {
     const std::size_t whole = in.size() / 4, left = in.size() % 4;
     if (left == 1) return std::nullopt;
-    std::string out(in.size() * 3 / 4, '\0');
+    // Each group is written with a fourth octet, the place of the next one's first.
+    std::string out(in.size() * 3 / 4 + 1, '\0');
     const auto* from = reinterpret_cast<const unsigned char*>(in.data());
     char* to = out.data();
     std::uint32_t all = 0;
@@ -57,19 +58,21 @@ std::optional<std::string> decodeBase64Url(std::string_view in) {
         const std::uint32_t bits =
             kBits[0][from[0]] | kBits[1][from[1]] | kBits[2][from[2]] | kBits[3][from[3]];
         all |= bits;
-        to[0] = static_cast<char>(bits >> 16);
-        to[1] = static_cast<char>(bits >> 8);
-        to[2] = static_cast<char>(bits);
+        to[0] = static_cast<char>(bits >> 24);
+        to[1] = static_cast<char>(bits >> 16);
+        to[2] = static_cast<char>(bits >> 8);
+        to[3] = static_cast<char>(bits);
     }
     if (left > 0) {
         const std::uint32_t bits =
             kBits[0][from[0]] | kBits[1][from[1]] | (left == 3 ? kBits[2][from[2]] : 0);
         all |= bits;
-        if ((bits & (left == 2 ? 0xffffU : 0xffU)) != 0) return std::nullopt;  // B64-2
-        to[0] = static_cast<char>(bits >> 16);
-        if (left == 3) to[1] = static_cast<char>(bits >> 8);
+        if ((bits & (left == 2 ? 0xff'ff00U : 0xff00U)) != 0) return std::nullopt;  // B64-2
+        to[0] = static_cast<char>(bits >> 24);
+        if (left == 3) to[1] = static_cast<char>(bits >> 16);
     }
     if ((all & kBad) != 0) return std::nullopt;
+    out.pop_back();
     return out;
 }
 

@@ -26,6 +26,7 @@ class Discovery::Impl : public std::enable_shared_from_this<Impl> {
             none.reason = "primary support is disabled";
             return done(std::make_shared<const Discovered>(std::move(none)));
         }
+        if (auto end = knownEnd(domain)) return done(std::move(end));
         auto walk = std::make_shared<Walk>(domain, options.protocol);
         walk->done = std::move(done);
         walk->at_hand = at_hand;
@@ -57,8 +58,26 @@ class Discovery::Impl : public std::enable_shared_from_this<Impl> {
     using WalkPtr = std::shared_ptr<Walk>;
     using Waiter = std::function<void(HopPtr)>;
 
+    static std::string keyOf(const std::string& current, const std::string& principal) {
+        return current + " " + principal;
+    }
+
+    /// Where the way of most domains, which is one hop, led before; nullptr: it is to be walked.
+    DiscoveredPtr knownEnd(const std::string& domain) {
+        const auto principal = protocol::toLower(domain);
+        DiscoveredPtr end;
+        {
+            const std::lock_guard lock(mutex_);
+            const auto found = cache_.find(keyOf(principal, principal), ports.now_ms());
+            if (!found.stale) end = found.end;
+        }
+        if (end && end->type == Discovered::Type::Primary) tell(principal);
+        return end;
+    }
+
     /// Goes on until the end, or until a hop is under way whose arrival calls this again.
     void advance(const WalkPtr& walk) {
+        HopPtr only;
         while (!walk->way.done()) {
             const std::int64_t left = walk->until_ms - ports.now_ms();
             if (left <= 0) {
@@ -70,16 +89,22 @@ class Discovery::Impl : public std::enable_shared_from_this<Impl> {
             if (overloaded) return walk->done(nullptr);
             if (!hop) return;
             walk->way.take(*hop);
+            only = hop;
         }
         auto result = std::make_shared<const Discovered>(std::move(walk->way.result()));
         if (result->type == Discovered::Type::Primary) tell(walk->way.principal());
+        if (only && result->chain.size() == 1) {
+            const auto& domain = walk->way.principal();
+            const std::lock_guard lock(mutex_);
+            cache_.settle(keyOf(domain, domain), only, result);
+        }
         walk->done(std::move(result));
     }
 
     /// The next hop, when it is known. Else the walk goes on later, unless `overloaded`.
     HopPtr hopFor(const WalkPtr& walk, std::int64_t left_ms, bool& overloaded) {
         const auto &current = walk->way.current(), &principal = walk->way.principal();
-        const std::string key = current + " " + principal;
+        const auto key = keyOf(current, principal);
         const auto goOn = [&]() -> Waiter {
             return [self = shared_from_this(), walk](const HopPtr& found) {
                 if (!found) return walk->done(nullptr);

@@ -124,14 +124,14 @@ Read version2(const ApiRequest& q) {
 
 }  // namespace
 
-std::variant<ApiAnswer, Question> readRequest(const ApiRequest& q) {
-    if (q.method != "POST") {
+std::variant<ApiAnswer, Question> readRequest(const ApiRequest& request) {
+    if (request.method != "POST") {
         auto a = failure(405, "only POST is served here");
         a.allow_post = true;
         return a;
     }
-    if (q.body.size() > kMaxBody) return failure(413, "the body is larger than 10240 octets");
-    return q.path == "/v2" ? version2(q) : version1(q);
+    if (request.body.size() > kMaxBody) return failure(413, "the body is larger than 10240 octets");
+    return request.path == "/v2" ? version2(request) : version1(request);
 }
 
 ApiAnswer answerOf(const protocol::VerifyResult& r, protocol::Api api) {

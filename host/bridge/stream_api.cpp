@@ -15,15 +15,28 @@ namespace {
 constexpr std::size_t kMostFields = 256, kLongestValue = 16 * 1024, kMostValues = 64,
                       kLongestShared = 4096;
 
+/// Octets that a field may not have in its name, and in its value.
+constexpr auto kNotInFields = [] {
+    struct Tables {
+        std::array<bool, 256> name{}, value{};
+    } t;
+    for (std::size_t c = 0; c < 256; ++c) {
+        t.name[c] = c <= 0x20 || c == ':' || c >= 0x7f;
+        t.value[c] = (c < 0x20 && c != '\t') || c == 0x7f;
+    }
+    return t;
+}();
+
+bool hasNone(std::string_view text, const std::array<bool, 256>& forbidden) {
+    // Such octets hardly ever come: to look at all of them is faster than to stop at the first.
+    bool found = false;
+    for (const char c : text) found |= forbidden[static_cast<unsigned char>(c)];
+    return !found;
+}
+
 bool cleanField(std::string_view name, std::string_view value) {
-    if (name.empty() || name.size() > 256 || value.size() > kLongestValue) return false;
-    for (const char c : name)
-        if (static_cast<unsigned char>(c) <= 0x20 || c == ':' ||
-            static_cast<unsigned char>(c) >= 0x7f)
-            return false;
-    for (const char c : value)
-        if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f) return false;
-    return true;
+    return !name.empty() && name.size() <= 256 && value.size() <= kLongestValue &&
+           hasNone(name, kNotInFields.name) && hasNone(value, kNotInFields.value);
 }
 
 bool isValid(const psn_response* r) {
@@ -66,6 +79,7 @@ std::vector<psn_header>& psn_stream::spareViews() {
 net::ResponseHead bridge::headOf(const psn_response& r) {
     net::ResponseHead head;
     head.status = r.status;
+    head.fields = net::Fields::recycled();
     for (std::uint32_t i = 0; i < r.header_count; ++i)
         head.fields.add(toView(r.headers[i].name), toView(r.headers[i].value));
     return head;

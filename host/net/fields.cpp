@@ -1,5 +1,7 @@
 #include "host/net/fields.h"
 
+#include <algorithm>
+
 namespace persona::host::net {
 
 namespace {
@@ -39,7 +41,15 @@ void Fields::add(std::string_view name, std::string_view value) {
     entries_.push_back({static_cast<std::uint32_t>(octets_.size()),
                         static_cast<std::uint32_t>(name.size()),
                         static_cast<std::uint32_t>(value.size())});
-    octets_.append(name).append(": ").append(value).append("\r\n");
+    // Grown once: four appends, each with its own look at the room, cost twice as much.
+    const auto at = octets_.size();
+    octets_.resize(at + name.size() + value.size() + kAround);
+    char* to = std::copy(name.begin(), name.end(), octets_.data() + at);
+    *to++ = ':';
+    *to++ = ' ';
+    to = std::copy(value.begin(), value.end(), to);
+    *to++ = '\r';
+    *to = '\n';
 }
 
 namespace {

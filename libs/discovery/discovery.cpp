@@ -21,12 +21,13 @@ class Discovery::Impl : public std::enable_shared_from_this<Impl> {
         : options(std::move(o)), ports(std::move(p)), cache_(options.max_entries) {}
 
     void start(const std::string& domain, Done done, bool at_hand) {
-        auto walk = std::make_shared<Walk>(domain, options.protocol);
         if (options.disable_primary_support) {
             Discovered none;
             none.reason = "primary support is disabled";
             return done(std::make_shared<const Discovered>(std::move(none)));
         }
+        if (auto end = knownEnd(domain)) return done(std::move(end));
+        auto walk = std::make_shared<Walk>(domain, options.protocol);
         walk->done = std::move(done);
         walk->at_hand = at_hand;
         walk->until_ms = ports.now_ms() + options.chain_timeout_ms;
@@ -57,8 +58,26 @@ class Discovery::Impl : public std::enable_shared_from_this<Impl> {
     using WalkPtr = std::shared_ptr<Walk>;
     using Waiter = std::function<void(HopPtr)>;
 
+    static std::string keyOf(const std::string& current, const std::string& principal) {
+        return current + " " + principal;
+    }
+
+    /// Where the way of most domains, which is one hop, led before; nullptr: it is to be walked.
+    DiscoveredPtr knownEnd(const std::string& domain) {
+        const auto principal = protocol::toLower(domain);
+        DiscoveredPtr end;
+        {
+            const std::lock_guard lock(mutex_);
+            const auto found = cache_.find(keyOf(principal, principal), ports.now_ms());
+            if (!found.stale) end = found.end;
+        }
+        if (end && end->type == Discovered::Type::Primary) tell(principal);
+        return end;
+    }
+
     /// Goes on until the end, or until a hop is under way whose arrival calls this again.
     void advance(const WalkPtr& walk) {
+        HopPtr only;
         while (!walk->way.done()) {
             const std::int64_t left = walk->until_ms - ports.now_ms();
             if (left <= 0) {
@@ -66,26 +85,33 @@ class Discovery::Impl : public std::enable_shared_from_this<Impl> {
                 break;
             }
             bool overloaded = false;
-            const auto hop =
-                hopFor(walk->way.current(), walk->way.principal(), left, walk->at_hand, overloaded,
-                       [self = shared_from_this(), walk](const HopPtr& found) {
-                           if (!found) return walk->done(nullptr);
-                           walk->way.take(*found);
-                           self->advance(walk);
-                       });
+            const auto hop = hopFor(walk, left, overloaded);
             if (overloaded) return walk->done(nullptr);
             if (!hop) return;
             walk->way.take(*hop);
+            only = hop;
         }
         auto result = std::make_shared<const Discovered>(std::move(walk->way.result()));
         if (result->type == Discovered::Type::Primary) tell(walk->way.principal());
+        if (only && result->chain.size() == 1) {
+            const auto& domain = walk->way.principal();
+            const std::lock_guard lock(mutex_);
+            cache_.settle(keyOf(domain, domain), only, result);
+        }
         walk->done(std::move(result));
     }
 
-    /// The hop, when it is known. Else `waiter` is called later, unless `overloaded`.
-    HopPtr hopFor(const std::string& current, const std::string& principal, std::int64_t left_ms,
-                  bool at_hand, bool& overloaded, Waiter waiter) {
-        const std::string key = current + " " + principal;
+    /// The next hop, when it is known. Else the walk goes on later, unless `overloaded`.
+    HopPtr hopFor(const WalkPtr& walk, std::int64_t left_ms, bool& overloaded) {
+        const auto &current = walk->way.current(), &principal = walk->way.principal();
+        const auto key = keyOf(current, principal);
+        const auto goOn = [&]() -> Waiter {
+            return [self = shared_from_this(), walk](const HopPtr& found) {
+                if (!found) return walk->done(nullptr);
+                walk->way.take(*found);
+                self->advance(walk);
+            };
+        };
         bool background = false;
         HopPtr known;
         {
@@ -94,16 +120,16 @@ class Discovery::Impl : public std::enable_shared_from_this<Impl> {
             known = found.hop;
             if (known && !found.stale) return known;
             if (const auto it = fetching_.find(key); it != fetching_.end()) {
-                if (!known) it->second.push_back(std::move(waiter));
+                if (!known) it->second.push_back(goOn());
                 return known;
             }
-            if (at_hand || fetching_.size() >= options.max_fetches) {
+            if (walk->at_hand || fetching_.size() >= options.max_fetches) {
                 overloaded = !known;
                 return known;
             }
             background = known != nullptr;
             auto& waiters = fetching_[key];
-            if (!background) waiters.push_back(std::move(waiter));
+            if (!background) waiters.push_back(goOn());
         }
         startFetch(key, current, principal, background ? options.fetch_timeout_ms : left_ms);
         return known;

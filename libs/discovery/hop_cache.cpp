@@ -17,7 +17,12 @@ HopCache::Found HopCache::find(const std::string& key, std::int64_t now_ms) {
         return {};
     }
     entries_.splice(entries_.begin(), entries_, entry);
-    return {entry->hop, now_ms >= entry->fresh_until_ms};
+    return {entry->hop, now_ms >= entry->fresh_until_ms, entry->end};
+}
+
+void HopCache::settle(const std::string& key, const HopPtr& hop, protocol::DiscoveredPtr end) {
+    const auto it = index_.find(key);
+    if (it != index_.end() && it->second->hop == hop) it->second->end = std::move(end);
 }
 
 void HopCache::put(const std::string& key, HopPtr hop, std::int64_t fresh_until_ms,

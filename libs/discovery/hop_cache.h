@@ -20,11 +20,15 @@ class HopCache {
     struct Found {
         HopPtr hop;          ///< nullptr: nothing usable
         bool stale = false;  ///< usable, but whoever has it should fetch again
+        protocol::DiscoveredPtr
+            end;  ///< where a way that is this hop alone leads; nullptr: unknown
     };
     Found find(const std::string& key, std::int64_t now_ms);
     /// Fresh until then, usable until `stale_until_ms`.
     void put(const std::string& key, HopPtr hop, std::int64_t fresh_until_ms,
              std::int64_t stale_until_ms);
+    /// What Found::end is from now on, as long as the entry has this `hop`.
+    void settle(const std::string& key, const HopPtr& hop, protocol::DiscoveredPtr end);
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
   private:
@@ -32,6 +36,7 @@ class HopCache {
         std::string key;
         HopPtr hop;
         std::int64_t fresh_until_ms, stale_until_ms;
+        protocol::DiscoveredPtr end{};
     };
     using Entries = std::list<Entry>;  ///< the latest used first
     std::size_t max_;

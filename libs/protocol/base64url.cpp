@@ -8,11 +8,17 @@ namespace persona::protocol {
 namespace {
 constexpr std::string_view kAlphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-constexpr std::array<std::int8_t, 256> kValue = [] {
-    std::array<std::int8_t, 256> t{};
-    for (auto& v : t) v = -1;
-    for (std::size_t i = 0; i < kAlphabet.size(); ++i)
-        t[static_cast<unsigned char>(kAlphabet[i])] = static_cast<std::int8_t>(i);
+/// The six bits of a character where they belong in the upper 24 of its group, by place in the
+/// group. Outside of the alphabet: kBad.
+constexpr std::uint32_t kBad = 1;
+constexpr auto kBits = [] {
+    std::array<std::array<std::uint32_t, 256>, 4> t{};
+    for (std::size_t place = 0; place < t.size(); ++place) {
+        t[place].fill(kBad);
+        for (std::size_t i = 0; i < kAlphabet.size(); ++i)
+            t[place][static_cast<unsigned char>(kAlphabet[i])] =
+                static_cast<std::uint32_t>(i << (26 - 6 * place));
+    }
     return t;
 }();
 }  // namespace
@@ -43,31 +49,30 @@ std::string encodeBase64Url(std::string_view in) {
 std::optional<std::string> decodeBase64Url(std::string_view in) {
     const std::size_t whole = in.size() / 4, left = in.size() % 4;
     if (left == 1) return std::nullopt;
-    std::string out(in.size() * 3 / 4, '\0');
+    // Each group is written with a fourth octet, the place of the next one's first.
+    std::string out(in.size() * 3 / 4 + 1, '\0');
     const auto* from = reinterpret_cast<const unsigned char*>(in.data());
     char* to = out.data();
-    // Characters outside the alphabet are -1: one of them makes `bad` negative for good.
-    std::int32_t bad = 0;
+    std::uint32_t all = 0;
     for (std::size_t i = 0; i < whole; ++i, from += 4, to += 3) {
-        const std::int32_t a = kValue[from[0]], b = kValue[from[1]], c = kValue[from[2]],
-                           d = kValue[from[3]];
-        bad |= a | b | c | d;
-        const auto bits = static_cast<std::uint32_t>(a) << 18 |
-                          static_cast<std::uint32_t>(b) << 12 | static_cast<std::uint32_t>(c) << 6 |
-                          static_cast<std::uint32_t>(d);
-        to[0] = static_cast<char>(bits >> 16);
-        to[1] = static_cast<char>(bits >> 8);
-        to[2] = static_cast<char>(bits);
+        const std::uint32_t bits =
+            kBits[0][from[0]] | kBits[1][from[1]] | kBits[2][from[2]] | kBits[3][from[3]];
+        all |= bits;
+        to[0] = static_cast<char>(bits >> 24);
+        to[1] = static_cast<char>(bits >> 16);
+        to[2] = static_cast<char>(bits >> 8);
+        to[3] = static_cast<char>(bits);
     }
     if (left > 0) {
-        const std::int32_t a = kValue[from[0]], b = kValue[from[1]],
-                           c = left == 3 ? kValue[from[2]] : 0;
-        bad |= a | b | c;
-        if ((left == 2 ? b & 15 : c & 3) != 0) return std::nullopt;  // B64-2
-        to[0] = static_cast<char>(a << 2 | b >> 4);
-        if (left == 3) to[1] = static_cast<char>(b << 4 | c >> 2);
+        const std::uint32_t bits =
+            kBits[0][from[0]] | kBits[1][from[1]] | (left == 3 ? kBits[2][from[2]] : 0);
+        all |= bits;
+        if ((bits & (left == 2 ? 0xff'ff00U : 0xff00U)) != 0) return std::nullopt;  // B64-2
+        to[0] = static_cast<char>(bits >> 24);
+        if (left == 3) to[1] = static_cast<char>(bits >> 16);
     }
-    if (bad < 0) return std::nullopt;
+    if ((all & kBad) != 0) return std::nullopt;
+    out.pop_back();
     return out;
 }
 

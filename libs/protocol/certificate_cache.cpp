@@ -1,11 +1,11 @@
 #include "libs/protocol/certificate_cache.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <list>
 #include <mutex>
 #include <unordered_map>
+
+#include "libs/protocol/evp.h"
 
 namespace persona::protocol {
 
@@ -14,10 +14,8 @@ namespace {
 constexpr std::size_t kShards = 16;
 
 std::string digestOf(std::string_view text) {
-    std::string out(32, '\0');
-    ::EVP_Digest(text.data(), text.size(), reinterpret_cast<unsigned char*>(out.data()), nullptr,
-                 ::EVP_sha256(), nullptr);
-    return out;
+    const auto digest = detail::sha256Of({text});
+    return {digest.begin(), digest.end()};
 }
 
 }  // namespace

@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cmath>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 namespace persona::protocol {
 
@@ -28,6 +32,14 @@ const Json* Json::find(std::string_view name) const {
     return nullptr;
 }
 
+std::string Json::takeText(std::string_view name) {
+    if (isObject())
+        for (auto& m : std::get<Members>(value_))
+            if (m.first == name && m.second.isString())
+                return std::move(std::get<std::string>(m.second.value_));
+    return {};
+}
+
 const std::string* Json::findText(std::string_view name) const {
     const auto* v = find(name);
     return v != nullptr && v->isString() ? &v->text() : nullptr;
@@ -35,7 +47,9 @@ const std::string* Json::findText(std::string_view name) const {
 
 Json& Json::add(std::string name, Json value) {
     if (!isObject()) value_.emplace<Members>();
-    std::get<Members>(value_).emplace_back(std::move(name), std::move(value));
+    auto& members = std::get<Members>(value_);
+    if (members.capacity() == 0) members.reserve(8);
+    members.emplace_back(std::move(name), std::move(value));
     return *this;
 }
 
@@ -45,11 +59,37 @@ Json& Json::push(Json value) {
     return *this;
 }
 
+std::size_t plainRun(std::string_view text) {
+    std::size_t i = 0;
+#if defined(__SSE2__)
+    const auto all = [](char c) { return _mm_set1_epi8(c); };
+    for (; i + 16 <= text.size(); i += 16) {
+        const auto v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + i));
+        // The comparison is signed: octets from 0x80 on are below 0x20 as well.
+        const auto marks =
+            _mm_or_si128(_mm_or_si128(_mm_cmplt_epi8(v, all(0x20)), _mm_cmpeq_epi8(v, all(0x7f))),
+                         _mm_or_si128(_mm_cmpeq_epi8(v, all('"')), _mm_cmpeq_epi8(v, all('\\'))));
+        if (const auto mask = static_cast<unsigned>(_mm_movemask_epi8(marks)); mask != 0)
+            return i + static_cast<std::size_t>(std::countr_zero(mask));
+    }
+#endif
+    for (; i < text.size(); ++i) {
+        const auto u = static_cast<unsigned char>(text[i]);
+        if (u < 0x20 || u > 0x7e || u == '"' || u == '\\') break;
+    }
+    return i;
+}
+
 void appendJsonString(std::string& out, std::string_view text) {
     static constexpr char kHex[] = "0123456789abcdef";
     out.push_back('"');
-    for (const char c : text) {
+    for (;;) {
+        const auto run = plainRun(text);
+        out.append(text.substr(0, run));
+        if (run == text.size()) break;
+        const char c = text[run];
         const auto u = static_cast<unsigned char>(c);
+        text.remove_prefix(run + 1);
         if (c == '"' || c == '\\') {
             out.append({'\\', c});
         } else if (u < 0x20 || u == 0x7f) {
@@ -110,6 +150,7 @@ void Json::dumpTo(std::string& out) const {
 
 std::string Json::dump() const {
     std::string out;
+    out.reserve(256);
     dumpTo(out);
     return out;
 }

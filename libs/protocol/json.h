@@ -57,19 +57,24 @@ class Json {
     [[nodiscard]] const Json* find(std::string_view name) const;
     /// Text of a string member, or nullptr.
     [[nodiscard]] const std::string* findText(std::string_view name) const;
+    /// Moves the text of a string member out; what stays is a string of any content. Empty: none.
+    [[nodiscard]] std::string takeText(std::string_view name);
     Json& add(std::string name, Json value);  ///< object
     Json& push(Json value);                   ///< array
     /// Compact, non-ASCII as it is.
     [[nodiscard]] std::string dump() const;
+    void dumpTo(std::string& out) const;       ///< appends
     bool operator==(const Json& other) const;  ///< objects compare without order
 
   private:
     friend class JsonParser;
-    void dumpTo(std::string& out) const;
     // In the order of Type.
     std::variant<std::monostate, bool, double, std::string, Items, Members> value_;
 };
 
+/// Octets at the start of `text` that stand for themselves in a JSON string: printable ASCII but
+/// the quote and the backslash.
+[[nodiscard]] std::size_t plainRun(std::string_view text);
 /// `text` as a JSON string, with its quotes.
 void appendJsonString(std::string& out, std::string_view text);
 

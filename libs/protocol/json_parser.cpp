@@ -1,4 +1,3 @@
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <random>
@@ -8,13 +7,6 @@
 namespace persona::protocol {
 
 namespace {
-
-/// Characters of a string that stand for themselves and are ASCII.
-constexpr std::array<bool, 256> kPlain = [] {
-    std::array<bool, 256> t{};
-    for (std::size_t c = 0x20; c < 0x80; ++c) t[c] = c != '"' && c != '\\';
-    return t;
-}();
 
 /// Finds a name that comes twice in an object (JSON-2). Few names are compared one by one, many go
 /// into a table, so that an object full of names costs no more than its length.
@@ -273,14 +265,16 @@ class JsonParser {
     bool string(std::string& out) {
         ++p_;
         for (;;) {
-            const char* from = p_;
-            while (p_ != end_ && kPlain[static_cast<unsigned char>(*p_)]) ++p_;
-            out.append(from, p_);
+            const auto run = plainRun({p_, static_cast<std::size_t>(end_ - p_)});
+            out.append(p_, run);
+            p_ += run;
             if (p_ == end_) return false;
             if (*p_ == '"') return ++p_, true;
             if (*p_ == '\\') {
                 ++p_;
                 if (!escape(out)) return false;
+            } else if (*p_ == 0x7f) {
+                out.push_back(*p_++);
             } else if (static_cast<unsigned char>(*p_) < 0x20 || !multibyte(out)) {
                 return false;
             }

@@ -326,15 +326,20 @@ std::string_view nameOf(Algorithm a) {
 }
 
 Result<PublicKey> PublicKey::parse(const Json& object, const KeyOptions& options, KeyCache* seen) {
+    std::string text;
+    if (seen != nullptr && object.find("crv") == nullptr) {
+        // Certificates embed keys in their canonical form (KEY-7): known as it stands, such a key
+        // need not even be read.
+        text.reserve(1'024);
+        object.dumpTo(text);
+        if (auto known = seen->find(text)) return std::move(*known);
+    }
     auto c = candidateOf(object, options);
     if (!c) return Error{c.error()};
     // An ES256 key is checked faster than it is looked up.
     if (c->algorithm == Algorithm::ES256) seen = nullptr;
-    KeyCache::Id id{};
-    if (seen != nullptr) {
-        id = KeyCache::idOf("key", c->canonical);
-        if (auto known = seen->find(id)) return std::move(*known);
-    }
+    if (seen != nullptr && c->canonical != text)
+        if (auto known = seen->find(c->canonical)) return std::move(*known);
     if (auto error = finish(*c); !error.empty()) return Error{std::move(error)};
     PublicKey out;
     out.algorithm_ = c->algorithm;
@@ -344,7 +349,7 @@ Result<PublicKey> PublicKey::parse(const Json& object, const KeyOptions& options
                                                              std::move(numbers));
         },
         c->numbers);
-    if (seen != nullptr) seen->insert(id, out);
+    if (seen != nullptr) seen->insert(out);
     return out;
 }
 

@@ -1,8 +1,7 @@
 #include "libs/protocol/key_cache.h"
 
-#include <cstring>
-
-#include "libs/protocol/evp.h"
+#include <functional>
+#include <utility>
 
 namespace persona::protocol {
 
@@ -13,35 +12,31 @@ KeyCache::KeyCache(std::size_t entries) {
     for (std::size_t i = 0; i < shards; ++i) shards_.push_back(std::make_unique<Shard>());
 }
 
-KeyCache::Id KeyCache::idOf(std::string_view kind, std::string_view first,
-                            std::string_view second) {
-    return detail::sha256Of({kind, first, second});
-}
-
-KeyCache::Set& KeyCache::setOf(const Id& id, std::unique_lock<std::mutex>& lock) {
-    std::uint64_t n = 0;
-    std::memcpy(&n, id.data(), sizeof n);
-    auto& shard = *shards_[n / kSetsPerLock % shards_.size()];
+KeyCache::Set& KeyCache::setOf(std::size_t hash, std::unique_lock<std::mutex>& lock) {
+    auto& shard = *shards_[hash / kSetsPerLock % shards_.size()];
     lock = std::unique_lock(shard.mutex);
-    return shard.sets[n % kSetsPerLock];
+    return shard.sets[hash % kSetsPerLock];
 }
 
-std::optional<PublicKey> KeyCache::find(const Id& id) {
+std::optional<PublicKey> KeyCache::find(std::string_view canonical) {
+    if (canonical.empty()) return std::nullopt;
+    const auto hash = std::hash<std::string_view>()(canonical);
     std::unique_lock<std::mutex> lock;
-    for (const auto& e : setOf(id, lock).entries)
-        if (e.used && e.id == id) return e.key;
+    for (const auto& e : setOf(hash, lock).entries)
+        if (e.hash == hash && e.key.canonical() == canonical) return e.key;
     return std::nullopt;
 }
 
-void KeyCache::insert(const Id& id, const PublicKey& key) {
+void KeyCache::insert(const PublicKey& key) {
+    const auto hash = std::hash<std::string_view>()(key.canonical());
     PublicKey old;  // what is pushed out is freed after the lock
     std::unique_lock<std::mutex> lock;
-    auto& set = setOf(id, lock);
+    auto& set = setOf(hash, lock);
     for (const auto& e : set.entries)
-        if (e.used && e.id == id) return;
+        if (e.hash == hash && e.key.canonical() == key.canonical()) return;
     auto& entry = set.entries[set.next++ % kWays];
-    old = std::move(entry.key);
-    entry = {id, key, true};
+    old = std::exchange(entry.key, key);
+    entry.hash = hash;
     lock.unlock();
 }
 

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -13,27 +12,22 @@
 
 namespace persona::protocol {
 
-/// Keys that were found good, under the SHA-256 of what proves it: a bounded memory for parsed keys
-/// and for verified certificates. Sets of four entries; a full set forgets its oldest, so names
-/// that collide on purpose only push one another out. Any thread.
+/// Keys that were found good, under their canonical form: a bounded memory for parsed keys. Sets of
+/// four entries; a full set forgets its oldest, so keys that collide on purpose only push one
+/// another out. Any thread.
 class KeyCache {
   public:
-    using Id = std::array<std::uint8_t, 32>;
     /// Room for `entries`, rounded up to a multiple of 64; an RS256 key takes about 4 KiB.
     explicit KeyCache(std::size_t entries);
 
-    /// The parts are hashed with their lengths, so that no two lists of parts are alike.
-    [[nodiscard]] static Id idOf(std::string_view kind, std::string_view first,
-                                 std::string_view second = {});
-    [[nodiscard]] std::optional<PublicKey> find(const Id& id);
-    void insert(const Id& id, const PublicKey& key);
+    [[nodiscard]] std::optional<PublicKey> find(std::string_view canonical);
+    void insert(const PublicKey& key);
 
   private:
     static constexpr std::size_t kWays = 4, kSetsPerLock = 16;
     struct Entry {
-        Id id{};
-        PublicKey key;
-        bool used = false;
+        std::size_t hash = 0;  ///< of the canonical form: most others need not be looked at
+        PublicKey key;         ///< of one that is free, the canonical form is empty
     };
     struct Set {
         std::array<Entry, kWays> entries;
@@ -43,7 +37,7 @@ class KeyCache {
         std::mutex mutex;
         std::array<Set, kSetsPerLock> sets;
     };
-    Set& setOf(const Id& id, std::unique_lock<std::mutex>& lock);
+    Set& setOf(std::size_t hash, std::unique_lock<std::mutex>& lock);
     std::vector<std::unique_ptr<Shard>> shards_;
 };
 

@@ -268,6 +268,7 @@ class Verification::Steps {
     /// Steps 2 to 7: nothing but the text.
     bool parse() {
         std::vector<std::string_view> parts;
+        parts.reserve(3);
         for (std::string_view rest = request.assertion;;) {
             const auto tilde = rest.find('~');
             parts.push_back(rest.substr(0, tilde));

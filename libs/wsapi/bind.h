@@ -43,11 +43,12 @@ template <typename Stream>
 
 template <typename Stream>
 void send(const Stream& s, const Answer& a, const Report& report = {}) {
-    std::vector<std::pair<std::string, std::string>> fields{
-        {"Content-Type", a.content_type},
-        {"Cache-Control", "no-cache, max-age=0"},
-        {"X-Content-Type-Options", "nosniff"},
-        {"X-Frame-Options", "DENY"}};
+    AnswerFields fields;
+    fields.reserve(8 + a.cookies.size());
+    fields.emplace_back("Content-Type", a.content_type);
+    fields.emplace_back("Cache-Control", "no-cache, max-age=0");
+    fields.emplace_back("X-Content-Type-Options", "nosniff");
+    fields.emplace_back("X-Frame-Options", "DENY");
     if (!a.retry_after.empty()) fields.emplace_back("Retry-After", a.retry_after);
     report.appendTo(fields);
     for (const auto& c : a.cookies) fields.emplace_back("Set-Cookie", c);
@@ -74,15 +75,15 @@ class Run : public std::enable_shared_from_this<Run<Host, Stream>> {
 
     void begin(std::string_view op) {
         call_.request = requestOf(stream_, op);
-        go([this] { return api_.start(call_); });
+        go<CostMeter::LoopLap>([this] { return api_.start(call_); });
     }
 
   private:
-    template <typename F>
+    template <typename Lap, typename F>
     void go(F&& step) {
         try {
             auto next = [&] {
-                const CostMeter::Lap lap(report_.cost);
+                const Lap lap(report_.cost);
                 return step();
             }();
             take(std::move(next));
@@ -109,7 +110,7 @@ class Run : public std::enable_shared_from_this<Run<Host, Stream>> {
                 // Nobody waits any more: no hash is worth making.
                 if (self->stream_.isGone()) return;
                 if (late) return self->refuse(std::move(shared->if_busy));
-                self->go([&] { return shared->next(self->call_); });
+                self->template go<CostMeter::Lap>([&] { return shared->next(self->call_); });
             });
         if (rc != 0) refuse(std::move(shared->if_busy));
     }

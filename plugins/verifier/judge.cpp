@@ -5,22 +5,18 @@ namespace persona::verifier {
 using discovery::DiscoveredPtr;
 
 struct Judge::Job {
+    /// Takes `d` when nothing can be thrown any more.
     Job(std::shared_ptr<Shared> s, std::shared_ptr<const protocol::VerifyOptions> o, Question q,
-        const Done& d)
+        Done& d)
         : shared(std::move(s)),
           options(std::move(o)),
           api(q.api),
           verification(std::move(q.request), q.api, *options, shared->ports.now_ms()),
-          done(d) {}
+          done(std::move(d)) {}
     void finish(ApiAnswer answer) {
         answer.report.outcomes.add(report.outcomes);
         answer.report.cost = report.cost;
         if (auto d = std::exchange(done, {})) d(std::move(answer));
-    }
-    /// The part that costs.
-    std::optional<std::string> advance() {
-        const wsapi::CostMeter::Lap lap(report.cost);
-        return verification.advance();
     }
     const std::shared_ptr<Shared> shared;
     const std::shared_ptr<const protocol::VerifyOptions> options;
@@ -28,6 +24,10 @@ struct Judge::Job {
     protocol::Verification verification;
     Done done;
     wsapi::Report report;  ///< of whoever works on it now
+    /// Where an answer of discovery and the return of find() meet: whichever comes second goes on.
+    enum Meeting : int { Open, Waiting, Abandoned, Answered };
+    std::atomic<int> meeting{Open};
+    DiscoveredPtr found;  ///< once Answered
 };
 
 Judge::Judge(std::shared_ptr<const protocol::VerifyOptions> options, Ports ports,
@@ -50,20 +50,13 @@ void Judge::handle(const ApiRequest& request, Done done) {
     drive(job);
 }
 
-/// Where an answer of discovery and the return of find() meet: whichever comes second goes on.
-struct Judge::Meeting {
-    enum State : int { Open, Waiting, Abandoned, Answered };
-    std::atomic<int> state{Open};
-    DiscoveredPtr found;
-};
-
 /// False: the answer is here. True: it will come, or the request was refused for want of room.
-bool Judge::leftWaiting(Job& job, Meeting& meeting) {
+bool Judge::leftWaiting(Job& job) {
     auto& shared = *job.shared;
     const bool room = ++shared.waiting <= shared.max_waiting;
-    int open = Meeting::Open;
+    int open = Job::Open;
     const bool early =
-        !meeting.state.compare_exchange_strong(open, room ? Meeting::Waiting : Meeting::Abandoned);
+        !job.meeting.compare_exchange_strong(open, room ? Job::Waiting : Job::Abandoned);
     if (early || !room) --shared.waiting;
     if (!early && !room) job.finish(tooBusy(job.api));
     return !early;
@@ -78,20 +71,31 @@ void Judge::resume(const std::shared_ptr<Job>& job, DiscoveredPtr found) {
 
 void Judge::drive(const std::shared_ptr<Job>& job) {
     try {
-        while (const auto domain = job->advance()) {
-            auto meeting = std::make_shared<Meeting>();
-            job->shared->ports.discovery->find(*domain, [job, meeting](DiscoveredPtr found) {
-                meeting->found = std::move(found);
-                if (meeting->state.exchange(Meeting::Answered) != Meeting::Waiting) return;
+        // One lap from here to the answer; it ends before another thread may take the job over.
+        std::optional<wsapi::CostMeter::LoopLap> lap(std::in_place, job->report.cost);
+        while (const auto domain = job->verification.advance()) {
+            job->meeting.store(Job::Open, std::memory_order_relaxed);
+            job->shared->ports.discovery->find(*domain, [job](DiscoveredPtr found) {
+                job->found = std::move(found);
+                if (job->meeting.exchange(Job::Answered) != Job::Waiting) return;
                 --job->shared->waiting;
-                resume(job, std::move(meeting->found));
+                resume(job, std::move(job->found));
             });
-            if (leftWaiting(*job, *meeting)) return;
-            if (!meeting->found) return job->finish(tooBusy(job->api));
+            if (job->meeting.load(std::memory_order_acquire) != Job::Answered) {
+                lap.reset();
+                if (leftWaiting(*job)) return;
+                lap.emplace(job->report.cost);
+            }
+            if (!job->found) {
+                lap.reset();
+                return job->finish(tooBusy(job->api));
+            }
             job->report.outcomes.note(wsapi::Outcome::WkHit);
-            job->verification.provide(std::move(meeting->found));
+            job->verification.provide(std::move(job->found));
         }
-        job->finish(answerOf(job->verification.result(), job->api));
+        auto answer = answerOf(job->verification.result(), job->api);
+        lap.reset();
+        job->finish(std::move(answer));
     } catch (const std::exception&) {
         job->finish(unavailable());
     }

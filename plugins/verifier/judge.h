@@ -26,7 +26,9 @@ class Judge {
     Judge& operator=(const Judge&) = delete;
 
     /// [any] For requests that come from now on.
-    void use(std::shared_ptr<const protocol::VerifyOptions> options) { options_.store(options); }
+    void use(std::shared_ptr<const protocol::VerifyOptions> options) {
+        options_.store(std::move(options));
+    }
     /// [any] Never blocks. `done` is called exactly once: before this returns, or later on a thread
     /// of the network's; then this may already be gone.
     using Done = std::function<void(ApiAnswer)>;
@@ -41,9 +43,8 @@ class Judge {
         std::atomic<std::size_t> waiting{0};
     };
     struct Job;
-    struct Meeting;
     static void drive(const std::shared_ptr<Job>& job);
-    static bool leftWaiting(Job& job, Meeting& meeting);
+    static bool leftWaiting(Job& job);
     static void resume(const std::shared_ptr<Job>& job, discovery::DiscoveredPtr found);
     std::shared_ptr<Shared> shared_;
     Published<const protocol::VerifyOptions> options_;

@@ -83,12 +83,15 @@ Read version1(const ApiRequest& q) {
     if (!assertion->isString()) return failure(200, "malformed backed assertion");
     if (!audience->isString()) return failure(200, "audience mismatch: domain missing");
     protocol::VerifyRequest r;
-    r.assertion = assertion->text();
-    r.audience = audience->text();
     if (const auto* issuer = get("experimental_forceIssuer");
         issuer != nullptr && issuer->isString())
         r.force_issuer = issuer->text();
     r.allow_unverified = truthy(get("experimental_allowUnverified"));
+    const auto take = [&](std::string_view name) {
+        return (present(over.find(name)) != nullptr ? over : params).takeText(name);
+    };
+    r.assertion = take("assertion");
+    r.audience = take("audience");
     return Question{protocol::Api::V1, std::move(r)};
 }
 
@@ -97,7 +100,7 @@ Read version2(const ApiRequest& q) {
         return failure(415, "Unsupported Content-Type: " +
                                 (q.content_type.empty() ? "none" : printable(q.content_type)) +
                                 " (expected application/json)");
-    const auto params = jsonParameters(q.body);
+    auto params = jsonParameters(q.body);
     if (!params) return failure(400, "the body is not a JSON object");
     const auto *assertion = present(params->find("assertion")),
                *audience = present(params->find("audience"));
@@ -114,21 +117,21 @@ Read version2(const ApiRequest& q) {
     }
     if (!assertion->isString()) return failure(200, "malformed backed assertion");
     if (!audience->isString()) return failure(200, "audience mismatch: malformed audience");
-    r.assertion = assertion->text();
-    r.audience = audience->text();
+    r.assertion = params->takeText("assertion");
+    r.audience = params->takeText("audience");
     return Question{protocol::Api::V2, std::move(r)};
 }
 
 }  // namespace
 
-std::variant<ApiAnswer, Question> readRequest(const ApiRequest& q) {
-    if (q.method != "POST") {
+std::variant<ApiAnswer, Question> readRequest(const ApiRequest& request) {
+    if (request.method != "POST") {
         auto a = failure(405, "only POST is served here");
         a.allow_post = true;
         return a;
     }
-    if (q.body.size() > kMaxBody) return failure(413, "the body is larger than 10240 octets");
-    return q.path == "/v2" ? version2(q) : version1(q);
+    if (request.body.size() > kMaxBody) return failure(413, "the body is larger than 10240 octets");
+    return request.path == "/v2" ? version2(request) : version1(request);
 }
 
 ApiAnswer answerOf(const protocol::VerifyResult& r, protocol::Api api) {
@@ -166,12 +169,13 @@ ApiAnswer unavailable() {
     return failure(503, "service unavailable");
 }
 
-std::vector<std::pair<std::string, std::string>> headersOf(const ApiAnswer& a, bool https) {
-    std::vector<std::pair<std::string, std::string>> out{
-        {"Content-Type", a.content_type},
-        {"Cache-Control", "private, no-cache, no-store, must-revalidate, max-age=0"},
-        {"X-Content-Type-Options", "nosniff"},
-        {"X-Frame-Options", "DENY"}};
+wsapi::AnswerFields headersOf(const ApiAnswer& a, bool https) {
+    wsapi::AnswerFields out;
+    out.reserve(8);
+    out.emplace_back("Content-Type", a.content_type);
+    out.emplace_back("Cache-Control", "private, no-cache, no-store, must-revalidate, max-age=0");
+    out.emplace_back("X-Content-Type-Options", "nosniff");
+    out.emplace_back("X-Frame-Options", "DENY");
     if (a.allow_post) out.emplace_back("Allow", "POST");
     if (a.status == 503) out.emplace_back("Retry-After", "1");
     if (https) out.emplace_back("Strict-Transport-Security", "max-age=31536000; includeSubDomains");

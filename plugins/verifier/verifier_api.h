@@ -2,9 +2,7 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
-#include <vector>
 
 #include "libs/protocol/verify.h"
 #include "libs/wsapi/outcome.h"
@@ -18,7 +16,7 @@ struct ApiRequest {
 
 struct ApiAnswer {
     unsigned status = 200;
-    std::string content_type = "application/json; charset=utf-8";
+    std::string_view content_type = "application/json; charset=utf-8";  ///< a literal
     std::string body;
     bool allow_post = false;  ///< 405: "Allow: POST"
     bool verified = false;    ///< an assertion was found good
@@ -41,8 +39,7 @@ struct Question {
 [[nodiscard]] ApiAnswer unavailable();
 
 /// Fields of every answer; `https`: public_url is.
-[[nodiscard]] std::vector<std::pair<std::string, std::string>> headersOf(const ApiAnswer& answer,
-                                                                         bool https);
+[[nodiscard]] wsapi::AnswerFields headersOf(const ApiAnswer& answer, bool https);
 
 inline constexpr std::size_t kMaxBody = 10'240;  ///< octets
 

@@ -70,6 +70,24 @@ TEST_F(DiscoveryTest, WhatIsNotAtHandIsNotJudgedWhenNobodyIsToBeAsked) {
     EXPECT_EQ(net_.requests.size(), 1u);
 }
 
+TEST_F(DiscoveryTest, AWayOfOneHopIsWalkedOnceForEachDocument) {
+    Discovery d({}, net_.ports());
+    net_.world["a.example"] = supported("max-age=60");
+    net_.world["b.example"] = delegates("a.example");
+    for (const auto* domain : {"a.example", "none.example"}) {
+        d.find(domain);  // fetched
+        const auto walked = d.find(domain);
+        EXPECT_EQ(d.find(domain), walked) << domain;
+    }
+    EXPECT_EQ(d.find("A.example"), d.find("a.example"));
+    for (int i = 0; i < 3; ++i)
+        EXPECT_EQ(d.find("b.example")->chain, (std::vector<std::string>{"b.example", "a.example"}));
+    net_.world["a.example"] = answer(R"({"disabled":true})");
+    EXPECT_EQ(d.find("a.example")->type, Discovered::Type::Primary);
+    net_.now_ms += 121'000;
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(d.find("a.example")->type, Discovered::Type::Disabled);
+}
+
 TEST_F(DiscoveryTest, LifetimesOfSuccessAndFailure) {
     Discovery d({}, net_.ports());
     net_.world["a.example"] = supported("max-age=60");

@@ -39,7 +39,7 @@ class FakeNetwork {
   public:
     [[nodiscard]] Ports ports() {
         Ports p;
-        p.fetch = [this](FetchRequest r, std::function<void(FetchResponse)> done) {
+        p.fetch = [this](const FetchRequest& r, std::function<void(FetchResponse)> done) {
             FetchResponse now;
             {
                 const std::lock_guard lock(mutex_);

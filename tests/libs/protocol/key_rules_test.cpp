@@ -286,13 +286,21 @@ TEST(KeyCacheTest, RemembersAndForgets) {
     const auto rs = objectOf(Algorithm::RS256);
     const auto first = PublicKey::parse(rs, all(), &cache);
     ASSERT_TRUE(first.ok());
-    const auto id = KeyCache::idOf("key", first->canonical());
+    const auto id = first->canonical();
     ASSERT_TRUE(cache.find(id).has_value());
-    EXPECT_EQ(cache.find(id)->canonical(), first->canonical());
-    EXPECT_NE(KeyCache::idOf("a", "bc"), KeyCache::idOf("ab", "c"));
-    EXPECT_FALSE(cache.find(KeyCache::idOf("key", "another")).has_value());
-    for (int i = 0; i < 2'000; ++i)
-        cache.insert(KeyCache::idOf("filler", std::to_string(i)), *first);
+    EXPECT_EQ(cache.find(id)->canonical(), id);
+    EXPECT_FALSE(cache.find(id.substr(1)).has_value());
+    EXPECT_FALSE(cache.find("").has_value());
+    for (unsigned i = 0; i < 2'000; ++i) {
+        std::string x(32, '\0');
+        x[0] = static_cast<char>(9 + i % 200);
+        x[1] = static_cast<char>(i / 200);
+        const auto filler = Json::object()
+                                .add("algorithm", "Ed")
+                                .add("crv", "Ed25519")
+                                .add("x", encodeBase64Url(x));
+        ASSERT_TRUE(PublicKey::parse(filler, all(), &cache).ok());
+    }
     EXPECT_FALSE(cache.find(id).has_value()) << "it is bounded";
     // What does not pass is not remembered, and passing once does not excuse another key.
     const auto ds = objectOf(Algorithm::DS128);
@@ -300,6 +308,15 @@ TEST(KeyCacheTest, RemembersAndForgets) {
     EXPECT_FALSE(PublicKey::parse(with(ds, "y", "2"), all(), &cache).ok());
     EXPECT_FALSE(PublicKey::parse(with(ds, "y", "2"), all(), &cache).ok());
     EXPECT_TRUE(PublicKey::parse(ds, all(), &cache).ok());
+    // Nor one that differs from it in a member only.
+    EXPECT_FALSE(PublicKey::parse(with(ds, "x", "1"), all(), &cache).ok());
+    EXPECT_FALSE(PublicKey::parse(with(ds, "kty", "RSA"), all(), &cache).ok());
+    // Other spellings of a key are the same key.
+    const auto known = PublicKey::parse(ds, all(), &cache);
+    std::string upper = *ds.findText("p");
+    for (auto& c : upper) c = c >= 'a' && c <= 'f' ? static_cast<char>(c - 32) : c;
+    for (const auto& other : {with(ds, "p", upper), with(ds, "comment", "none")})
+        EXPECT_EQ(PublicKey::parse(other, all(), &cache)->canonical(), known->canonical());
 }
 
 TEST(SecretKeys, PemRoundTripAndDamage) {

@@ -144,6 +144,27 @@ TEST(JsonRules, DumpsWhatItParsed) {
     }
 }
 
+/// Strings are scanned in blocks: no octet hides at any place of one, or behind the last.
+TEST(JsonRules, EveryOctetAtEveryPlace) {
+    for (std::size_t at = 0; at < 40; ++at)
+        for (unsigned octet = 0; octet < 256; ++octet) {
+            std::string text(40, 'x');
+            text[at] = static_cast<char>(octet);
+            const bool plain = octet >= 0x20 && octet < 0x80 && octet != '"' && octet != '\\';
+            const auto read = Json::parse("[\"" + text + "\"]");
+            ASSERT_EQ(read.has_value(), plain) << octet << " at " << at;
+            if (plain) {
+                ASSERT_EQ(read->items()[0].text(), text);
+            }
+            if (octet >= 0x80) continue;
+            const auto written = Json(text).dump();
+            ASSERT_EQ(written.size() == text.size() + 2, plain && octet != 0x7f) << written;
+            const auto again = Json::parse(written);
+            ASSERT_TRUE(again.has_value()) << written;
+            ASSERT_EQ(again->text(), text);
+        }
+}
+
 std::string token(std::string_view header, std::string_view payload, const SecretKey& k) {
     const auto text = encodeBase64Url(header) + "." + encodeBase64Url(payload);
     return text + "." + encodeBase64Url(*k.sign(text));

@@ -26,6 +26,11 @@ class Stream {
     }
     [[nodiscard]] std::string_view body() const { return view(api_->body(stream_)); }
     psn_rc respond(unsigned status, const Headers& headers, std::string_view body) const {
+        return respond<Headers>(status, headers, body);
+    }
+    /// The same with fields of another make: a vector of pairs of texts, or of views of them.
+    template <typename Fields>
+    psn_rc respond(unsigned status, const Fields& headers, std::string_view body) const {
         std::vector<psn_header> h;
         h.reserve(headers.size());
         for (const auto& [n, v] : headers) h.push_back({abi(n), abi(v)});

@@ -85,10 +85,40 @@ TEST_P(Api, EveryCallThatHashesSaysWhenThereIsNoRoom) {
                     })
                   .refused,
               0);
+    const auto added = fresh("added");
+    EXPECT_EQ(owner.post("stage_email", R"({"email":")" + added + "\"" + site).text(), kOk);
+    const auto addition = token(added);
+    EXPECT_GT(Crowd(kText, {"401 Authentication Required: password mismatch"},
+                    [&](int) {
+                        Browser b(port);
+                        return tokenCall(b, "complete_email_confirmation", addition, "password2");
+                    })
+                  .refused,
+              0);
+    // Another account, whose mails nobody of a crowd staged.
     auto forgetful = browser();
-    EXPECT_EQ(forgetful.post("stage_reset", R"({"email":")" + email + "\"" + site).text(), kOk);
-    const auto before = service().tokens(email);
-    const auto reset = before.back();
+    const auto forgotten = fresh("forgotten");
+    signUp(forgetful, forgotten);
+    EXPECT_EQ(forgetful
+                  .post("stage_transition",
+                        R"({"email":")" + forgotten + R"(","pass":"password1")" + site)
+                  .text(),
+              kOk);
+    const auto transition = token(forgotten, 2);
+    EXPECT_GT(Crowd(kText, {"401 Authentication Required: password mismatch"},
+                    [&](int) {
+                        Browser b(port);
+                        return tokenCall(b, "complete_transition", transition, "password2");
+                    })
+                  .refused,
+              0);
+    for (const auto& [b, call, t] : {std::tuple(&staged, "complete_user_creation", creation),
+                                     std::tuple(&owner, "complete_email_confirmation", addition),
+                                     std::tuple(&forgetful, "complete_transition", transition)})
+        EXPECT_EQ(tokenCall(*b, call, t).text(), kOk)
+            << call << ": those who were refused consumed nothing";
+    EXPECT_EQ(forgetful.post("stage_reset", R"({"email":")" + forgotten + "\"" + site).text(), kOk);
+    const auto reset = token(forgotten, 3);
     EXPECT_GT(Crowd(kText, {kOk, kNoSecret},
                     [&](int i) {
                         Browser b(port);
@@ -97,8 +127,6 @@ TEST_P(Api, EveryCallThatHashesSaysWhenThereIsNoRoom) {
                     })
                   .refused,
               0);
-    EXPECT_EQ(tokenCall(staged, "complete_user_creation", creation).text(), kOk)
-        << "those who were refused consumed nothing";
 }
 
 }  // namespace

@@ -28,9 +28,8 @@ Outcome<StagedTokens> stage(Connection& connection, const Random& random, const 
     // is pending is looked at when the one before is done. A refusal takes the count back.
     if (auto full = countMail(connection, key, limits.daily_cap, now_ms)) return *full;
     if (const auto pending = findStagedFor(connection, key)) {
-        const auto age = now_ms - pending->staged.created_ms;
-        if (age < limits.min_interval_ms)
-            return fail(Reason::Throttled, limits.min_interval_ms - age);
+        const auto wait = limits.waitAfter(pending->staged.created_ms, now_ms);
+        if (wait > 0) return fail(Reason::Throttled, wait);
     }
 
     connection.execute("DELETE FROM staged WHERE address_key = ?", {key});

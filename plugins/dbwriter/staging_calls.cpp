@@ -20,8 +20,8 @@ std::optional<wsapi::Answer> refuseEarly(const Writes& w, const Call& call,
     const auto staged = w.reader.stagedFor(address, call.now_ms);
     if (!staged) return wsapi::databaseDown();
     if (!*staged) return std::nullopt;
-    const auto wait = (*staged)->created_ms + w.limits.min_interval_ms - call.now_ms;
-    if (wait <= 0) return std::nullopt;
+    const auto wait = w.limits.waitAfter((*staged)->created_ms, call.now_ms);
+    if (wait == 0) return std::nullopt;
     return answerTo({Reason::Throttled, "", wait});
 }
 

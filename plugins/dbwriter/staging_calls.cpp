@@ -36,7 +36,7 @@ wsapi::Answer refused(const Writes& w, const Call& call, const accounts::Failure
 }
 
 /// Hashes on the passwords' executor and goes on with the hash.
-Step hashed(const Writes& w, SecretPtr password,
+Step hashed(const Writes& w, const SecretPtr& password,
             std::function<Step(Call&, const std::string& hash)> then) {
     return wsapi::onPasswords([&w, password, then = std::move(then)](Call& c) -> Step {
         const auto hash = w.hasher.hash(password->text());

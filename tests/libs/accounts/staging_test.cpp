@@ -99,7 +99,7 @@ TEST_P(StoreTest, TokensAreKeptAsDigestsOnly) {
 TEST_P(StoreTest, StageEmailAsksForAPasswordExactlyWhenTheAccountHasNone) {
     const auto with = accountWith("a@x.example");
     const auto without = primaryWith("b@x.example");
-    const auto stage = [&](UserId id, std::optional<std::string> hash) {
+    const auto stage = [&](UserId id, const std::optional<std::string>& hash) {
         return why(writer().stageEmail(id, at("new@x.example"), hash, "s", unlimited(), kNow));
     };
     EXPECT_EQ(stage(with, {}), "ok");

@@ -39,8 +39,9 @@ class Crowd {
 };
 
 TEST_P(Api, EveryCallThatHashesSaysWhenThereIsNoRoom) {
-    start({"bcrypt_work_factor: 11", "max_authentication_attempts: 100000"},
-          "{threads: 1, queue: 1, deadline: 10s}");
+    auto common = ProviderServer::shared().configuration();
+    common.insert(common.end(), {"bcrypt_work_factor: 11", "max_authentication_attempts: 100000"});
+    start(common, "{threads: 1, queue: 1, deadline: 10s}");
     const auto port = service().port("router");
     auto owner = browser();
     const auto email = fresh(), pending = fresh();
@@ -69,6 +70,34 @@ TEST_P(Api, EveryCallThatHashesSaysWhenThereIsNoRoom) {
                     [&](int) {
                         Browser b(port);
                         return tokenCall(b, "complete_user_creation", creation, "password2");
+                    })
+                  .refused,
+              0);
+    auto short_one = browser();
+    EXPECT_EQ(signIn(short_one, email, "password1", true).status, 200U);
+    (void)short_one.context();
+    EXPECT_GT(Crowd(kText, {"401 Authentication Required: password mismatch"},
+                    [&](int) {
+                        auto b = short_one;
+                        return b.post("prolong_session", R"({"pass":"password2"})");
+                    })
+                  .refused,
+              0);
+    // Of an account that has no password yet.
+    auto prime = browser();
+    const auto assertion =
+        ProviderServer::shared().assertion(fresh("pam", "live.example"), service().url());
+    EXPECT_EQ(
+        prime.post("auth_with_assertion", R"({"ephemeral":false,"assertion":")" + assertion + "\"}")
+            .status,
+        200U);
+    (void)prime.context();
+    EXPECT_GT(Crowd(kText, {kOk},
+                    [&](int i) {
+                        auto b = prime;
+                        return b.post("stage_email", R"({"email":"more)" + std::to_string(i) +
+                                                         R"(@mail.example","pass":"password1")" +
+                                                         site);
                     })
                   .refused,
               0);

@@ -41,7 +41,7 @@ const std::vector<std::pair<std::string, std::vector<std::string>>>& byCall() {
         {"discovery", {R"(200 {"public-key":)"}},
         {"list_emails", {kOkay + R"(,"emails":[)"}},
         {"logout", {kOkay}},
-        {"prolong_session", {"200 OK", kRequired, kMismatch}},
+        {"prolong_session", {"200 OK", kRequired, kMismatch, kBusyText}},
         {"interaction_data", {kOkay}},
         // 4.2
         {"authenticate_user",
@@ -64,7 +64,7 @@ const std::vector<std::pair<std::string, std::vector<std::string>>>& byCall() {
          {kOkay + "}", kOkay + R"(,"unverified":true})", kTooMany, kBusyText, kBacked, kOtherSite}},
         {"complete_user_creation", {kOkay, kProvide, kMismatch, kUnknownToken, kBusyText}},
         {"stage_email",
-         {kOkay, kTooMany, because("user must choose a password"),
+         {kOkay, kTooMany, kBusyText, because("user must choose a password"),
           because("a password may not be set at this time"), kBacked}},
         {"stage_reverify",
          {kOkay, kTooMany, because("you don't control that email address"),

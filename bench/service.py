@@ -1,5 +1,5 @@
 """The service as one process for benchmarks: started in a folder of its own, with accounts on demand."""
-import http.client, json, os, re, shutil, socket, subprocess, tempfile, time
+import contextlib, http.client, json, os, re, shutil, socket, subprocess, sys, tempfile, time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -8,6 +8,27 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+@contextlib.contextmanager
+def mariadb():
+    """A MariaDB server of the benchmark's own, with an empty database `persona`; its port. Its root has no password."""
+    subprocess.run([f"{TOP}/scripts/packages", "test"], check=True, stdout=sys.stderr)
+    sys.path.append(f"{TOP}/tests/operators")
+    from host import Folder
+    from mariadb import MariaDb
+    folder = Folder()
+    try:
+        server = MariaDb(folder)
+        try:
+            code, said = server.run("CREATE DATABASE persona")
+            if code != 0:
+                raise SystemExit(f"bench: {said}")
+            yield server.port
+        finally:
+            server.stop()
+    finally:
+        folder.remove()
 
 
 class Service:

@@ -1,5 +1,7 @@
 // stage_*: what is to be done once a mailbox has been proven (wsapi.md 4.3, 5.3; W1, W5, W12).
 
+#include <utility>
+
 #include "libs/accounts/rows.h"
 #include "libs/accounts/writer.h"
 
@@ -28,9 +30,8 @@ Outcome<StagedTokens> stage(Connection& connection, const Random& random, const 
     // is pending is looked at when the one before is done. A refusal takes the count back.
     if (auto full = countMail(connection, key, limits.daily_cap, now_ms)) return *full;
     if (const auto pending = findStagedFor(connection, key)) {
-        const auto age = now_ms - pending->staged.created_ms;
-        if (age < limits.min_interval_ms)
-            return fail(Reason::Throttled, limits.min_interval_ms - age);
+        const auto wait = limits.waitAfter(pending->staged.created_ms, now_ms);
+        if (wait > 0) return fail(Reason::Throttled, wait);
     }
 
     connection.execute("DELETE FROM staged WHERE address_key = ?", {key});
@@ -57,7 +58,8 @@ Outcome<StagedTokens> stage(Connection& connection, const Random& random, const 
 
 Outcome<StagedTokens> Writer::stageNewAccount(const Address& address, std::string hash,
                                               std::string site, StageLimits limits, Millis now_ms) {
-    Request request{address, StagedKind::NewAccount, {}, hash, site, limits, now_ms};
+    Request request{address, StagedKind::NewAccount, {}, std::move(hash), std::move(site), limits,
+                    now_ms};
     return transact(database_, [request, random = random_](Connection& connection) {
         return stage(connection, random, request);
     });
@@ -66,7 +68,8 @@ Outcome<StagedTokens> Writer::stageNewAccount(const Address& address, std::strin
 Outcome<Writer::Unverified> Writer::stageUnverified(const Address& address, std::string hash,
                                                     std::string site, StageLimits limits,
                                                     Millis now_ms) {
-    const Request wanted{address, StagedKind::Unverified, {}, hash, site, limits, now_ms};
+    const Request wanted{
+        address, StagedKind::Unverified, {}, std::move(hash), std::move(site), limits, now_ms};
     return transact(
         database_, [wanted, random = random_](Connection& connection) -> Outcome<Unverified> {
             auto request = wanted;
@@ -98,7 +101,8 @@ Outcome<Writer::Unverified> Writer::stageUnverified(const Address& address, std:
 Outcome<StagedTokens> Writer::stageEmail(UserId user, const Address& address,
                                          std::optional<std::string> hash, std::string site,
                                          StageLimits limits, Millis now_ms) {
-    Request request{address, StagedKind::AddEmail, user, hash, site, limits, now_ms};
+    Request request{address, StagedKind::AddEmail, user, std::move(hash), std::move(site), limits,
+                    now_ms};
     return transact(database_, [request, random = random_](Connection& c) -> Outcome<StagedTokens> {
         if (!lockAccount(c, *request.user)) return fail(Reason::NotFound);
         const bool has_password = findUser(c, *request.user)->password_hash.has_value();
@@ -110,7 +114,7 @@ Outcome<StagedTokens> Writer::stageEmail(UserId user, const Address& address,
 
 Outcome<StagedTokens> Writer::stageReverify(UserId user, const Address& address, std::string site,
                                             StageLimits limits, Millis now_ms) {
-    Request request{address, StagedKind::Reverify, user, {}, site, limits, now_ms};
+    Request request{address, StagedKind::Reverify, user, {}, std::move(site), limits, now_ms};
     return transact(database_, [request, random = random_](Connection& c) -> Outcome<StagedTokens> {
         if (!lockAccount(c, *request.user)) return fail(Reason::NotOwner);
         const auto known = findAddress(c, request.address.key());
@@ -123,7 +127,8 @@ Outcome<StagedTokens> Writer::stageReverify(UserId user, const Address& address,
 namespace {
 
 /// For an operation on the account that has the address now.
-Outcome<StagedTokens> stageForOwner(Database& database, const Random& random, Request wanted) {
+Outcome<StagedTokens> stageForOwner(Database& database, const Random& random,
+                                    const Request& wanted) {
     return transact(database, [wanted, random](Connection& c) -> Outcome<StagedTokens> {
         auto request = wanted;
         const auto known = findAddress(c, request.address.key());
@@ -140,13 +145,14 @@ Outcome<StagedTokens> stageForOwner(Database& database, const Random& random, Re
 Outcome<StagedTokens> Writer::stageReset(const Address& address, std::string site,
                                          StageLimits limits, Millis now_ms) {
     return stageForOwner(database_, random_,
-                         {address, StagedKind::Reset, {}, {}, site, limits, now_ms});
+                         {address, StagedKind::Reset, {}, {}, std::move(site), limits, now_ms});
 }
 
 Outcome<StagedTokens> Writer::stageTransition(const Address& address, std::string hash,
                                               std::string site, StageLimits limits, Millis now_ms) {
-    return stageForOwner(database_, random_,
-                         {address, StagedKind::Transition, {}, hash, site, limits, now_ms});
+    return stageForOwner(
+        database_, random_,
+        {address, StagedKind::Transition, {}, std::move(hash), std::move(site), limits, now_ms});
 }
 
 }  // namespace persona::accounts

@@ -41,8 +41,8 @@ Outcome<std::optional<StagedTokens>> Writer::stageUnblock(const Address& address
             "SELECT created_ms FROM notice WHERE address_key = ? AND kind = ?"
             " ORDER BY created_ms DESC LIMIT 1",
             {address.key(), std::int64_t(NoticeKind::Unblock)});
-        if (last && now_ms - last->number(0) < limits.min_interval_ms)
-            return fail(Reason::Throttled, last->number(0) + limits.min_interval_ms - now_ms);
+        const auto wait = last ? limits.waitAfter(last->number(0), now_ms) : 0;
+        if (wait > 0) return fail(Reason::Throttled, wait);
         if (auto full = countMail(connection, address.key(), limits.daily_cap, now_ms))
             return *full;
         StagedTokens tokens;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -83,6 +84,12 @@ struct StageLimits {
     Millis min_interval_ms = 60'000;  ///< since the pending mail to that address; 0 = no limit
     int daily_cap = 20;               ///< mails a day to that address, all kinds; 0 = no limit
     Millis lifetime_ms = 48LL * 3600 * 1000;  ///< of the token; reset and unblock: one hour
+
+    /// How long the next mail has to wait, in ms; 0: not at all. `last_ms` may lie ahead: of calls
+    /// at once, one that began earlier may come to its write later.
+    [[nodiscard]] Millis waitAfter(Millis last_ms, Millis now_ms) const {
+        return std::max<Millis>(0, min_interval_ms - std::max<Millis>(0, now_ms - last_ms));
+    }
 };
 
 /// What an operator may hand to the owner of the data (`accounts export`).

@@ -20,8 +20,8 @@ std::optional<wsapi::Answer> refuseEarly(const Writes& w, const Call& call,
     const auto staged = w.reader.stagedFor(address, call.now_ms);
     if (!staged) return wsapi::databaseDown();
     if (!*staged) return std::nullopt;
-    const auto wait = (*staged)->created_ms + w.limits.min_interval_ms - call.now_ms;
-    if (wait <= 0) return std::nullopt;
+    const auto wait = w.limits.waitAfter((*staged)->created_ms, call.now_ms);
+    if (wait == 0) return std::nullopt;
     return answerTo({Reason::Throttled, "", wait});
 }
 
@@ -36,7 +36,7 @@ wsapi::Answer refused(const Writes& w, const Call& call, const accounts::Failure
 }
 
 /// Hashes on the passwords' executor and goes on with the hash.
-Step hashed(const Writes& w, SecretPtr password,
+Step hashed(const Writes& w, const SecretPtr& password,
             std::function<Step(Call&, const std::string& hash)> then) {
     return wsapi::onPasswords([&w, password, then = std::move(then)](Call& c) -> Step {
         const auto hash = w.hasher.hash(password->text());

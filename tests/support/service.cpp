@@ -223,7 +223,8 @@ void Service::writeConfiguration() const {
     const auto service = [&](const std::string& role) {
         std::string out = "  - id: " + role + "\n    module: " + role + ".so\n";
         if (role == "keysigner")
-            out += "    config: {domain_key: {file: " + dir_ + "/domain.pem}}\n";
+            out += "    config: {domain_key: {file: " + dir_ + "/domain.pem" +
+                   options_.domain_key_more + "}}\n";
         if (role == "router")
             out +=
                 "    depends_on: [browserid, static]\n    filters: [{id: access-log, builtin: "
@@ -238,6 +239,9 @@ void Service::writeConfiguration() const {
         return out;
     };
     const auto upstream = [&](const std::string& role) {
+        const auto elsewhere = options_.upstreams.find(role);
+        if (elsewhere != options_.upstreams.end())
+            return "  - {name: " + role + ", addresses: [\"" + elsewhere->second + "\"]}\n";
         return "  - {name: " + role +
                (options_.shape == Shape::OneProcess
                     ? ", address: \"inproc:" + role + "\"}\n"

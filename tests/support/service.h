@@ -28,7 +28,10 @@ struct ServiceOptions {
     std::vector<std::string> common;
     /// More lines of YAML beside `common:`, of all processes, such as "statsd: {enabled: true}".
     std::vector<std::string> top;
-    std::string database_more;  ///< of the database's options, such as ", migrate: false"
+    std::string database_more;    ///< of the database's options, such as ", migrate: false"
+    std::string domain_key_more;  ///< of keysigner's own options, such as ", algorithm: ES256"
+    /// Where a role is asked instead of where it is, by its name: "http://127.0.0.1:1" is nowhere.
+    std::map<std::string, std::string> upstreams;
     /// Blocks under `heuristics:` of the router's process, with the filter that asks them; $DIR
     /// stands for dir(). Empty: the filter is not there.
     std::vector<std::string> heuristics;

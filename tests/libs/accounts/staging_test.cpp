@@ -20,6 +20,34 @@ TEST_P(StoreTest, StagingIsThrottledForAMinuteByThePendingMailAndNotAfterItsComp
     EXPECT_EQ(why(writer().stageReset(at("b@x.example"), "s", limits, kNow + 1)), "ok");
 }
 
+TEST_P(StoreTest, OfStagingsAtOnceTheOneThatBeganEarlierMayComeLater) {
+    (void)accountWith("b@x.example");
+    for (const Millis interval : {Millis{0}, kMinute}) {
+        const StageLimits limits{interval, 0, kHour};
+        const auto staged = [&](Millis now_ms) {
+            return writer().stageNewAccount(at("a@x.example"), "h", "s", limits, now_ms);
+        };
+        const auto unblocked = [&](Millis now_ms) {
+            return writer().stageUnblock(at("b@x.example"), limits, now_ms);
+        };
+        // The second round begins when the rows of the first are a day old.
+        const auto now = kNow + (interval == 0 ? 0 : kDay);
+        ASSERT_EQ(why(staged(now)), "ok");
+        ASSERT_EQ(why(unblocked(now)), "ok");
+        const auto again = staged(now - 5);
+        const auto again_unblocked = unblocked(now - 5);
+        if (interval == 0) {
+            EXPECT_EQ(why(again), "ok") << "0 is no limit";
+            EXPECT_EQ(why(again_unblocked), "ok");
+            continue;
+        }
+        ASSERT_EQ(why(again), "Throttled");
+        EXPECT_EQ(again.failure().retry_after_ms, interval) << "never longer than that";
+        ASSERT_EQ(why(again_unblocked), "Throttled");
+        EXPECT_EQ(again_unblocked.failure().retry_after_ms, interval);
+    }
+}
+
 TEST_P(StoreTest, ADaysMailsToOneAddressAreCappedAcrossKinds) {
     const StageLimits limits{0, 3, kHour};
     const auto id = accountWith("a@x.example");  // the first mail of the day
@@ -71,7 +99,7 @@ TEST_P(StoreTest, TokensAreKeptAsDigestsOnly) {
 TEST_P(StoreTest, StageEmailAsksForAPasswordExactlyWhenTheAccountHasNone) {
     const auto with = accountWith("a@x.example");
     const auto without = primaryWith("b@x.example");
-    const auto stage = [&](UserId id, std::optional<std::string> hash) {
+    const auto stage = [&](UserId id, const std::optional<std::string>& hash) {
         return why(writer().stageEmail(id, at("new@x.example"), hash, "s", unlimited(), kNow));
     };
     EXPECT_EQ(stage(with, {}), "ok");

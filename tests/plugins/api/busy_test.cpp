@@ -39,8 +39,9 @@ class Crowd {
 };
 
 TEST_P(Api, EveryCallThatHashesSaysWhenThereIsNoRoom) {
-    start({"bcrypt_work_factor: 11", "max_authentication_attempts: 100000"},
-          "{threads: 1, queue: 1, deadline: 10s}");
+    auto common = ProviderServer::shared().configuration();
+    common.insert(common.end(), {"bcrypt_work_factor: 11", "max_authentication_attempts: 100000"});
+    start(common, "{threads: 1, queue: 1, deadline: 10s}");
     const auto port = service().port("router");
     auto owner = browser();
     const auto email = fresh(), pending = fresh();
@@ -72,6 +73,34 @@ TEST_P(Api, EveryCallThatHashesSaysWhenThereIsNoRoom) {
                     })
                   .refused,
               0);
+    auto short_one = browser();
+    EXPECT_EQ(signIn(short_one, email, "password1", true).status, 200U);
+    (void)short_one.context();
+    EXPECT_GT(Crowd(kText, {"401 Authentication Required: password mismatch"},
+                    [&](int) {
+                        auto b = short_one;
+                        return b.post("prolong_session", R"({"pass":"password2"})");
+                    })
+                  .refused,
+              0);
+    // Of an account that has no password yet.
+    auto prime = browser();
+    const auto assertion =
+        ProviderServer::shared().assertion(fresh("pam", "live.example"), service().url());
+    EXPECT_EQ(
+        prime.post("auth_with_assertion", R"({"ephemeral":false,"assertion":")" + assertion + "\"}")
+            .status,
+        200U);
+    (void)prime.context();
+    EXPECT_GT(Crowd(kText, {kOk},
+                    [&](int i) {
+                        auto b = prime;
+                        return b.post("stage_email", R"({"email":"more)" + std::to_string(i) +
+                                                         R"(@mail.example","pass":"password1")" +
+                                                         site);
+                    })
+                  .refused,
+              0);
     const auto csrf = *owner.context().findText("csrf_token");
     EXPECT_GT(Crowd(kJson, {R"(200 {"success":false})"},
                     [&](int) {
@@ -85,10 +114,40 @@ TEST_P(Api, EveryCallThatHashesSaysWhenThereIsNoRoom) {
                     })
                   .refused,
               0);
+    const auto added = fresh("added");
+    EXPECT_EQ(owner.post("stage_email", R"({"email":")" + added + "\"" + site).text(), kOk);
+    const auto addition = token(added);
+    EXPECT_GT(Crowd(kText, {"401 Authentication Required: password mismatch"},
+                    [&](int) {
+                        Browser b(port);
+                        return tokenCall(b, "complete_email_confirmation", addition, "password2");
+                    })
+                  .refused,
+              0);
+    // Another account, whose mails nobody of a crowd staged.
     auto forgetful = browser();
-    EXPECT_EQ(forgetful.post("stage_reset", R"({"email":")" + email + "\"" + site).text(), kOk);
-    const auto before = service().tokens(email);
-    const auto reset = before.back();
+    const auto forgotten = fresh("forgotten");
+    signUp(forgetful, forgotten);
+    EXPECT_EQ(forgetful
+                  .post("stage_transition",
+                        R"({"email":")" + forgotten + R"(","pass":"password1")" + site)
+                  .text(),
+              kOk);
+    const auto transition = token(forgotten, 2);
+    EXPECT_GT(Crowd(kText, {"401 Authentication Required: password mismatch"},
+                    [&](int) {
+                        Browser b(port);
+                        return tokenCall(b, "complete_transition", transition, "password2");
+                    })
+                  .refused,
+              0);
+    for (const auto& [b, call, t] : {std::tuple(&staged, "complete_user_creation", creation),
+                                     std::tuple(&owner, "complete_email_confirmation", addition),
+                                     std::tuple(&forgetful, "complete_transition", transition)})
+        EXPECT_EQ(tokenCall(*b, call, t).text(), kOk)
+            << call << ": those who were refused consumed nothing";
+    EXPECT_EQ(forgetful.post("stage_reset", R"({"email":")" + forgotten + "\"" + site).text(), kOk);
+    const auto reset = token(forgotten, 3);
     EXPECT_GT(Crowd(kText, {kOk, kNoSecret},
                     [&](int i) {
                         Browser b(port);
@@ -97,8 +156,6 @@ TEST_P(Api, EveryCallThatHashesSaysWhenThereIsNoRoom) {
                     })
                   .refused,
               0);
-    EXPECT_EQ(tokenCall(staged, "complete_user_creation", creation).text(), kOk)
-        << "those who were refused consumed nothing";
 }
 
 }  // namespace

@@ -86,20 +86,36 @@ TEST_P(Api, ProvidersShowACertificate) {  // W20
 TEST_P(Api, AssertionsThatProveNothingSayWhy) {
     auto& providers = ProviderServer::shared();
     auto b = browser();
+    signUp(b, fresh());
+    // To whom wants to sign in, and to whom wants one more address.
     const auto why = [&](const std::string& bundle) {
-        return reasonOf(
-            b.post("auth_with_assertion", R"({"ephemeral":false,"assertion":")" + bundle + "\"}"));
+        const auto argument = R"("assertion":")" + bundle + "\"";
+        const auto added = b.post("add_email_with_assertion", "{" + argument + "}");
+        const auto signed_in =
+            b.post("auth_with_assertion", R"({"ephemeral":false,)" + argument + "}");
+        EXPECT_EQ(added.text(), signed_in.text());
+        return reasonOf(signed_in);
     };
     const auto good = providers.assertion("a@live.example", service().url());
     const auto tilde = good.find('~');
+    EXPECT_EQ(why(std::string(60, 'x')), "no certificates provided");
     EXPECT_EQ(why(good.substr(0, tilde) + "~" + good), "certificate chaining is not yet allowed");
     EXPECT_EQ(why("x" + std::string(60, 'y') + "~" + good.substr(tilde + 1)),
               "malformed signature");
+    auto tampered = good;
+    tampered[tilde - 3] = tampered[tilde - 3] == 'A' ? 'B' : 'A';
+    EXPECT_EQ(why(tampered), "bad signature in chain");
+    EXPECT_EQ(why(providers.assertion("a b@live.example", service().url())), "invalid email");
+    EXPECT_EQ(why(providers.assertion("a@live.example", "https://other.example")),
+              "can't log in with an assertion for 'https://other.example'");
+    EXPECT_EQ(why(providers.assertion("x@nowhere.example", service().url())),
+              "issuer 'live.example' may not speak for emails from 'nowhere.example'");
     const auto elsewhere =
         why(providers.assertion("a@nowhere.example", service().url(), "nowhere.example"));
     EXPECT_EQ(elsewhere.find("can't get public key for nowhere.example"), 0U) << elsewhere;
     start(std::vector<std::string>{});  // without support for primaries
     b = browser();
+    signUp(b, fresh());
     EXPECT_EQ(why(providers.assertion("a@live.example", service().url())),
               "primary support disabled");
 }

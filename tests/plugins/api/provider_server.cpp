@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <stdexcept>
+#include <utility>
 
 #include "libs/protocol/token.h"
 
@@ -69,10 +70,22 @@ void ProviderServer::serve() {
             request.append(piece, static_cast<std::size_t>(n));
         }
         const auto slash = request.find('/'), end = request.find_first_of("? ", slash);
-        const auto out = answer(request.substr(slash + 1, end - slash - 1));
+        const auto path = request.substr(slash + 1, end - slash - 1);
+        if (path == "held") {
+            std::unique_lock lock(mutex_);
+            const auto act = std::exchange(meanwhile_, nullptr);
+            lock.unlock();
+            if (act) act();
+        }
+        const auto out = answer(path);
         (void)!::send(fd, out.data(), out.size(), MSG_NOSIGNAL);
         ::close(fd);
     }
+}
+
+void ProviderServer::meanwhile(std::function<void()> act) {
+    const std::lock_guard lock(mutex_);
+    meanwhile_ = std::move(act);
 }
 
 std::string ProviderServer::answer(const std::string& path) const {
@@ -97,7 +110,7 @@ std::string ProviderServer::answer(const std::string& path) const {
 std::vector<std::string> ProviderServer::configuration() const {
     std::string map = "discovery_overrides: {";
     for (const std::string name :
-         {"live", "disabled", "down", "delegated", "huge", "plain", "moved", "endless"})
+         {"live", "disabled", "down", "delegated", "huge", "plain", "moved", "endless", "held"})
         map += (name == "live" ? "" : ", ") + name +
                ".example: \"http://127.0.0.1:" + std::to_string(port_) + "/" + name + "\"";
     return {"disable_primary_support: false", "http_proxy: \"http://127.0.0.1:1\"", map + "}"};

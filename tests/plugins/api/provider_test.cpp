@@ -69,16 +69,6 @@ TEST_P(Api, SigningInByAProvidersWord) {
     auto again = browser();
     EXPECT_EQ(authenticate(again, bundle).json()->find("userid")->number(),
               context.find("userid")->number());
-    // What proves nothing says why.
-    EXPECT_EQ(reasonOf(authenticate(again, providers.assertion(email, "https://other.example"))),
-              "can't log in with an assertion for 'https://other.example'");
-    EXPECT_EQ(
-        reasonOf(authenticate(again, providers.assertion("x@nowhere.example", service().url()))),
-        "issuer 'live.example' may not speak for emails from 'nowhere.example'");
-    EXPECT_EQ(reasonOf(authenticate(again, std::string(60, 'x'))), "no certificates provided");
-    auto tampered = bundle;
-    tampered[tampered.find('~') - 3] = tampered[tampered.find('~') - 3] == 'A' ? 'B' : 'A';
-    EXPECT_EQ(reasonOf(authenticate(again, tampered)), "bad signature in chain");
 }
 
 TEST_P(Api, OurOwnCertificatesAreNoWordOfAProvider) {

@@ -61,25 +61,6 @@ TEST_P(Api, LegacyReasonsAndLockout) {
               std::string::npos);
 }
 
-TEST_P(Api, ParallelGuessesAreAllCounted) {
-    start({"legacy_reasons: true", "max_authentication_attempts: 10"});
-    auto owner = browser();
-    const auto email = fresh();
-    signUp(owner, email);
-    std::atomic<int> judged{0}, locked{0};
-    std::vector<std::thread> threads;
-    for (int i = 0; i < 30; ++i)
-        threads.emplace_back([&] {
-            Browser b(service().port("router"));
-            const auto reason = reasonOf(signIn(b, email, "password2"));
-            judged += reason.find("mismatch") != std::string::npos ? 1 : 0;
-            locked += reason == "account is locked" ? 1 : 0;
-        });
-    for (auto& t : threads) t.join();
-    EXPECT_EQ(judged, 10) << "W3";
-    EXPECT_EQ(locked, 20);
-}
-
 TEST_P(Api, EveryWayToTryAPasswordIsCounted) {
     start({"max_authentication_attempts: 5"});
     auto owner = browser(), stranger = browser();

@@ -1,10 +1,8 @@
 #include <algorithm>
-#include <atomic>
-#include <thread>
 
 #include "tests/plugins/api/api_fixture.h"
 
-/// What strangers must not learn (W6, Decisions), octet by octet, and races over HTTP.
+/// What strangers must not learn (W6, Decisions), octet by octet.
 namespace persona::api {
 namespace {
 
@@ -109,73 +107,6 @@ TEST_P(Api, StatusesOfOthersLookTheSame) {
         };
         EXPECT_EQ(ask(known), ask(unknown)) << call;
     }
-}
-
-TEST_P(Api, SixtyFourClientsWithOneTokenAreOne) {
-    auto owner = browser();
-    const auto email = fresh();
-    signUp(owner, email);
-    auto forgetful = browser();
-    EXPECT_EQ(
-        forgetful
-            .post("stage_reset", R"({"email":")" + email + R"(","site":"https://site.example"})")
-            .text(),
-        kOk);
-    const auto t = token(email, 2);
-    std::atomic<int> done{0}, told{0}, other{0};
-    std::vector<std::jthread> threads;
-    for (int i = 0; i < 64; ++i)
-        threads.emplace_back([&, i] {
-            Browser b(service().port("router"));
-            std::string text;
-            // A full queue says so; it is no answer to the question.
-            do text = tokenCall(b, "complete_reset", t, "newpassword" + std::to_string(i)).text();
-            while (text.starts_with("503 Service Unavailable: server is too busy"));
-            ++(text == kOk ? done : text == kNoSecret ? told : other);
-            if (text != kOk && text != kNoSecret) ADD_FAILURE() << text;
-        });
-    threads.clear();
-    EXPECT_EQ(done, 1);
-    EXPECT_EQ(told, 63);
-    EXPECT_FALSE(owner.context().find("authenticated")->boolean()) << "its session ended";
-}
-
-TEST_P(Api, SixtyFourClientsRemoveAndAddOneAddress) {
-    auto owner = browser();
-    const auto email = fresh(), extra = fresh("extra");
-    signUp(owner, email);
-    EXPECT_EQ(
-        owner.post("stage_email", R"({"email":")" + extra + R"(","site":"https://site.example"})")
-            .text(),
-        kOk);
-    const auto t = token(extra);
-    const auto csrf = *owner.context().findText("csrf_token");
-    const auto cookies = owner.cookies;
-    std::atomic<int> added{0}, removed{0};
-    std::vector<std::jthread> threads;
-    for (int i = 0; i < 64; ++i)
-        threads.emplace_back([&, i] {
-            Browser b(service().port("router"));
-            b.cookies = cookies;
-            const auto body = i % 2 == 0 ? R"({"token":")" + t + R"(","csrf":")" + csrf + "\"}"
-                                         : R"({"email":")" + extra + R"(","csrf":")" + csrf + "\"}";
-            const auto r = b.send(
-                "POST", i % 2 == 0 ? "/wsapi/complete_email_confirmation" : "/wsapi/remove_email",
-                body, {{"Content-Type", "application/json"}});
-            if (r.text() == kOk)
-                ++(i % 2 == 0 ? added : removed);
-            else if (i % 2 == 0)
-                EXPECT_EQ(r.text(), kNoSecret);
-            else
-                EXPECT_EQ(r.status, 400u) << r.text();
-        });
-    threads.clear();
-    EXPECT_EQ(added, 1) << "one token, one addition";
-    EXPECT_LE(removed, 1);
-    const auto list = owner.get("/wsapi/list_emails").body;
-    EXPECT_NE(list.find(email), std::string::npos) << list;
-    EXPECT_EQ(list.find(extra) != std::string::npos, removed == 0) << list;
-    EXPECT_EQ(service().operate("dbwriter", {"db", "check"}).code, 0);
 }
 
 }  // namespace

@@ -45,14 +45,14 @@ std::string writeFile(const std::string& file, std::string_view content, unsigne
             return systemError("cannot create " + temp + " (is its directory there and writable?)");
         if (::fchmod(out.get(), mode) != 0 || !writeAll(out.get(), content) ||
             ::fsync(out.get()) != 0) {
-            const auto error = systemError("cannot write " + temp);
+            auto error = systemError("cannot write " + temp);
             ::unlink(temp.c_str());
             return error;
         }
     }
     const bool ok = exclusive ? ::link(temp.c_str(), file.c_str()) == 0
                               : ::rename(temp.c_str(), file.c_str()) == 0;
-    const auto error = ok ? "" : systemError("cannot put " + file + " in place");
+    auto error = ok ? "" : systemError("cannot put " + file + " in place");
     if (exclusive || !ok) ::unlink(temp.c_str());
     if (ok) syncDirectoryOf(file);
     return error;

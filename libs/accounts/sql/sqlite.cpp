@@ -351,7 +351,8 @@ void SqliteWriter::runAlone(Task& task) {
     for (int left = kTries; left > 0; --left) {
         try {
             connection_->control("BEGIN IMMEDIATE");
-            if (const auto error = attempt(task.body, *connection_, task.ok)) throw *error;
+            if (const auto error = attempt(task.body, *connection_, task.ok))
+                throw SqlError(*error);
             connection_->control(task.ok ? "COMMIT" : "ROLLBACK");
             return;
         } catch (const SqlError& error) {

@@ -6,7 +6,7 @@
 #include <openssl/rand.h>
 
 #include <array>
-#include <cstdio>
+#include <charconv>
 #include <memory>
 #include <optional>
 
@@ -50,12 +50,17 @@ struct Argon {
     std::uint32_t kib = 0, passes = 0, lanes = 0;
 };
 
-std::optional<Argon> argonSettings(const std::string& text) {
+std::optional<Argon> argonSettings(std::string_view text) {
     Argon out;
-    int end = 0;
-    if (std::sscanf(text.c_str(), "$argon2id$v=19$m=%10u,t=%10u,p=%10u$%n", &out.kib, &out.passes,
-                    &out.lanes, &end) != 3 ||
-        end == 0)
+    const auto take = [&](std::string_view before, std::uint32_t& number) {
+        if (!text.starts_with(before)) return false;
+        text.remove_prefix(before.size());
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+        text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+        return error == std::errc{};
+    };
+    if (!take("$argon2id$v=19$m=", out.kib) || !take(",t=", out.passes) ||
+        !take(",p=", out.lanes) || !text.starts_with('$'))
         return std::nullopt;
     return out;
 }
@@ -235,7 +240,7 @@ bool Hasher::needsRehash(std::string_view stored) const {
     stored.remove_prefix(kMarker.size());
     if (options_.scheme == Scheme::Bcrypt)
         return !stored.starts_with("$2b$") || bcryptCost(stored) != options_.bcrypt_cost;
-    const auto settings = argonSettings(std::string(stored));
+    const auto settings = argonSettings(stored);
     return !settings || settings->kib != options_.argon2_kib ||
            settings->passes != options_.argon2_passes || settings->lanes != 1;
 }

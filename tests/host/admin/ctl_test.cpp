@@ -17,7 +17,7 @@ struct Said {
     int code = -1;
     std::string out, err;
 };
-Said ctl(std::vector<std::string> arguments) {
+Said ctl(const std::vector<std::string>& arguments) {
     Said s;
     ::testing::internal::CaptureStdout();
     ::testing::internal::CaptureStderr();

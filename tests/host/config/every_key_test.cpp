@@ -120,7 +120,7 @@ void walk(YAML::Node node, const std::string& path,
 std::string withChange(const std::string& at, const std::function<void(YAML::Node)>& change) {
     const auto root = YAML::Load(kEverything);
     bool found = false;
-    walk(root, "", [&](const std::string& path, YAML::Node node) {
+    walk(root, "", [&](const std::string& path, const YAML::Node& node) {
         if (path != at || found) return;
         found = true;
         change(node);

@@ -49,7 +49,7 @@ std::string reloadOn(const std::function<bool(const std::string& state)>& spoil)
         std::filesystem::create_directory(state);
         if (::mount("none", state.c_str(), "tmpfs", 0, "size=64m") != 0) return "no mount";
         t.write(sample());
-        if (const auto error = t.start(); !error.empty()) return error;
+        if (auto error = t.start(); !error.empty()) return error;
         if (!spoil(state)) return "no mount";
         t.write(sample("", "deny", "sample_v2.so"));
         const auto o = t.reload();

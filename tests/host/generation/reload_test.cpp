@@ -9,7 +9,6 @@ namespace persona::host::testing {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 namespace fs = std::filesystem;
 
 long created(const HostUnderTest& t) {

@@ -8,7 +8,7 @@ namespace {
 
 using Header = ForwardedHeader;
 
-ClientFinding find(std::vector<std::pair<std::string, std::string>> fields, Header header,
+ClientFinding find(const std::vector<std::pair<std::string, std::string>>& fields, Header header,
                    const std::vector<std::string>& trusted = {"10.0.0.0/8", "fd00::/8"}) {
     Fields f;
     for (const auto& [n, v] : fields) f.add(n, v);

@@ -82,15 +82,15 @@ std::vector<std::string> requests() {
         post("Content-Length: 5\r\n", "hello"),
         post("Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n3;x=y\r\nabc\r\n0\r\nT: u\r\n\r\n"),
         post("Expect: 100-continue\r\nContent-Length: 2\r\n", "hi"),
-        "GET http://a.example/x HTTP/1.1\r\nHost: a.example\r\nConnection: close, X-A\r\nX-A: "
-        "1\r\n\r\n",
+        ("GET http://a.example/x HTTP/1.1\r\nHost: a.example\r\nConnection: close, X-A\r\nX-A: "
+         "1\r\n\r\n"),
         "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + get("/")};
 }
 
 std::vector<std::string> answers() {
     return {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: y\r\n\r\nhello",
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: "
-            "chunked\r\n\r\n5\r\nhello\r\n3;a=b\r\nabc\r\n0\r\n\r\n",
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+             "5\r\nhello\r\n3;a=b\r\nabc\r\n0\r\n\r\n"),
             "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
             "HTTP/1.0 200 OK\r\nConnection: X-H\r\nX-H: 1\r\n\r\nuntil the end",
             "HTTP/1.1 204 No Content\r\n\r\n",

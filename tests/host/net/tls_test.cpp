@@ -98,7 +98,7 @@ class Tls : public ::testing::Test {
     std::string relayed(const EngineUnderTest& back,
                         const std::function<void(EngineSettings&)>& change, std::string& why) {
         RelayUnderTest relay({url(back)}, change);
-        const auto answer = relay.ask(get("/x"));
+        auto answer = relay.ask(get("/x"));
         for (const auto* reason : {"certificate", "alert", "hostname", "IP address", "expired"})
             if (relay.front.observer.logged(reason)) why += std::string(reason) + " ";
         return answer;

@@ -53,7 +53,7 @@ TEST(Faults, EachHasItsStatusCounterAndLine) {
         unsigned status;
         const char* counter;
     };
-    const auto after = [](std::string text) {
+    const auto after = [](const std::string& text) {
         return [text](RawClient& peer, int) {
             peer.readUntil("\r\n\r\n");
             peer.send(text);

@@ -107,7 +107,7 @@ TEST_F(Snapshot, DamagedAtAnyPlaceIsRefusedSoftly) {
     const auto loadOf = [&](const std::string& bytes) {
         std::ofstream(file_, std::ios::binary | std::ios::trunc) << bytes;
         Tables t(kSecret);
-        const auto said = t.load(file_, kWall, kNow);
+        auto said = t.load(file_, kWall, kNow);
         EXPECT_EQ(counters(t)->used(), said.empty() ? 100U : 0U);
         return said;
     };

@@ -23,21 +23,21 @@ constexpr auto kBits = [] {
 }();
 }  // namespace
 
-std::string encodeBase64Url(std::string_view in) {
-    std::string out((in.size() * 4 + 2) / 3, '\0');
+std::string encodeBase64Url(std::string_view octets) {
+    std::string out((octets.size() * 4 + 2) / 3, '\0');
     const auto octet = [&](std::size_t i) {
-        return static_cast<std::uint32_t>(static_cast<unsigned char>(in[i]));
+        return static_cast<std::uint32_t>(static_cast<unsigned char>(octets[i]));
     };
     char* to = out.data();
     std::size_t i = 0;
-    for (; i + 3 <= in.size(); i += 3, to += 4) {
+    for (; i + 3 <= octets.size(); i += 3, to += 4) {
         const std::uint32_t bits = octet(i) << 16 | octet(i + 1) << 8 | octet(i + 2);
         to[0] = kAlphabet[bits >> 18];
         to[1] = kAlphabet[bits >> 12 & 63];
         to[2] = kAlphabet[bits >> 6 & 63];
         to[3] = kAlphabet[bits & 63];
     }
-    if (const auto left = in.size() - i; left > 0) {
+    if (const auto left = octets.size() - i; left > 0) {
         const std::uint32_t bits = octet(i) << 16 | (left == 2 ? octet(i + 1) << 8 : 0);
         to[0] = kAlphabet[bits >> 18];
         to[1] = kAlphabet[bits >> 12 & 63];
@@ -46,12 +46,12 @@ std::string encodeBase64Url(std::string_view in) {
     return out;
 }
 
-std::optional<std::string> decodeBase64Url(std::string_view in) {
-    const std::size_t whole = in.size() / 4, left = in.size() % 4;
+std::optional<std::string> decodeBase64Url(std::string_view text) {
+    const std::size_t whole = text.size() / 4, left = text.size() % 4;
     if (left == 1) return std::nullopt;
     // Each group is written with a fourth octet, the place of the next one's first.
-    std::string out(in.size() * 3 / 4 + 1, '\0');
-    const auto* from = reinterpret_cast<const unsigned char*>(in.data());
+    std::string out(text.size() * 3 / 4 + 1, '\0');
+    const auto* from = reinterpret_cast<const unsigned char*>(text.data());
     char* to = out.data();
     std::uint32_t all = 0;
     for (std::size_t i = 0; i < whole; ++i, from += 4, to += 3) {
@@ -76,8 +76,8 @@ std::optional<std::string> decodeBase64Url(std::string_view in) {
     return out;
 }
 
-std::optional<std::string> decodeBase64Lenient(std::string_view in) {
-    std::string clean(in);
+std::optional<std::string> decodeBase64Lenient(std::string_view text) {
+    std::string clean(text);
     // Padding only as much as a whole group lacks.
     if (clean.size() % 4 == 0)
         for (int i = 0; i < 2 && !clean.empty() && clean.back() == '='; ++i) clean.pop_back();

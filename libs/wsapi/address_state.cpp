@@ -24,9 +24,9 @@ const char* stateOf(const AddressQuestion& q, bool primary) {
 
 }  // namespace
 
-bool isOffline(Support support, std::optional<std::int64_t> seen, std::int64_t now,
-               std::int64_t grace) {
-    return support == Support::Error && isWithinGrace(seen, now, grace);
+bool isOffline(Support now, std::optional<std::int64_t> last_seen_ms, std::int64_t now_ms,
+               std::int64_t grace_ms) {
+    return now == Support::Error && isWithinGrace(last_seen_ms, now_ms, grace_ms);
 }
 
 AddressAnswer addressInfo(const AddressQuestion& q) {

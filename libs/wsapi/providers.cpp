@@ -81,7 +81,8 @@ Step finish(const ProviderPort& port, const std::shared_ptr<Proof>& proof, Call&
         return proof->then(call, {result.email, result.issuer, "", false});
     return awaitProvider(
         port, call, *domain,
-        [proof, email = result.email, own, domain = *domain](Call& c, DiscoveredPtr d) -> Step {
+        [proof, email = result.email, own, domain = *domain](Call& c,
+                                                             const DiscoveredPtr& d) -> Step {
             if (d == nullptr) return proof->then(c, {"", "", "", true});
             if (d->type == Discovered::Type::Primary && d->authority == own)
                 return proof->then(c, {email, own, "", false});
@@ -93,11 +94,12 @@ Step finish(const ProviderPort& port, const std::shared_ptr<Proof>& proof, Call&
 Step drive(const ProviderPort& port, const std::shared_ptr<Proof>& proof, Call& call) {
     const auto domain = proof->verification->advance();
     if (!domain) return finish(port, proof, call);
-    return awaitProvider(port, call, *domain, [&port, proof](Call& c, DiscoveredPtr found) -> Step {
-        if (found == nullptr) return proof->then(c, {"", "", "", true});
-        proof->verification->provide(std::move(found));
-        return drive(port, proof, c);
-    });
+    return awaitProvider(port, call, *domain,
+                         [&port, proof](Call& c, const DiscoveredPtr& found) -> Step {
+                             if (found == nullptr) return proof->then(c, {"", "", "", true});
+                             proof->verification->provide(std::move(found));
+                             return drive(port, proof, c);
+                         });
 }
 
 }  // namespace
@@ -121,7 +123,7 @@ bool isBackedByPrimary(Support support, std::optional<std::int64_t> last_seen_ms
 Step withProvider(const ProviderPort& port, const Call& call, std::string domain,
                   std::function<Step(Call&, const Discovered&)> then) {
     return awaitProvider(port, call, std::move(domain),
-                         [then = std::move(then)](Call& c, DiscoveredPtr found) -> Step {
+                         [then = std::move(then)](Call& c, const DiscoveredPtr& found) -> Step {
                              if (found == nullptr) return busy();
                              return then(c, *found);
                          });

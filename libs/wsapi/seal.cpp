@@ -19,10 +19,10 @@ struct FreeCipher {
 };
 using Cipher = std::unique_ptr<EVP_CIPHER_CTX, FreeCipher>;
 
-unsigned char* octets(std::string& s) {
+unsigned char* bytes(std::string& s) {
     return reinterpret_cast<unsigned char*>(s.data());
 }
-const unsigned char* octets(std::string_view s) {
+const unsigned char* bytes(std::string_view s) {
     return reinterpret_cast<const unsigned char*>(s.data());
 }
 void must(bool ok) {
@@ -48,15 +48,15 @@ std::string hmacSha256(std::string_view key, std::string_view text) {
                                  OSSL_PARAM_construct_end()};
     std::string out(kDigest, '\0');
     std::size_t size = 0;
-    must(c != nullptr && EVP_MAC_init(c.get(), octets(key), key.size(), params) == 1 &&
-         EVP_MAC_update(c.get(), octets(text), text.size()) == 1 &&
-         EVP_MAC_final(c.get(), octets(out), &size, out.size()) == 1 && size == kDigest);
+    must(c != nullptr && EVP_MAC_init(c.get(), bytes(key), key.size(), params) == 1 &&
+         EVP_MAC_update(c.get(), bytes(text), text.size()) == 1 &&
+         EVP_MAC_final(c.get(), bytes(out), &size, out.size()) == 1 && size == kDigest);
     return out;
 }
 
 std::string sha256(std::string_view text) {
     std::string out(kDigest, '\0');
-    must(EVP_Q_digest(nullptr, "SHA256", nullptr, text.data(), text.size(), octets(out), nullptr) ==
+    must(EVP_Q_digest(nullptr, "SHA256", nullptr, text.data(), text.size(), bytes(out), nullptr) ==
          1);
     return out;
 }
@@ -76,12 +76,12 @@ Sealed seal(std::string_view key, std::string_view text, std::string_view bound)
     const Cipher c(EVP_CIPHER_CTX_new());
     int n = 0;
     must(c != nullptr && key.size() == 32 &&
-         EVP_EncryptInit_ex2(c.get(), aes(), octets(key), octets(out.nonce), nullptr) == 1 &&
-         EVP_EncryptUpdate(c.get(), nullptr, &n, octets(bound), static_cast<int>(bound.size())) ==
+         EVP_EncryptInit_ex2(c.get(), aes(), bytes(key), bytes(out.nonce), nullptr) == 1 &&
+         EVP_EncryptUpdate(c.get(), nullptr, &n, bytes(bound), static_cast<int>(bound.size())) ==
              1 &&
-         EVP_EncryptUpdate(c.get(), octets(out.text), &n, octets(text),
+         EVP_EncryptUpdate(c.get(), bytes(out.text), &n, bytes(text),
                            static_cast<int>(text.size())) == 1 &&
-         EVP_EncryptFinal_ex(c.get(), octets(out.text) + n, &n) == 1 &&
+         EVP_EncryptFinal_ex(c.get(), bytes(out.text) + n, &n) == 1 &&
          EVP_CIPHER_CTX_ctrl(c.get(), EVP_CTRL_GCM_GET_TAG, static_cast<int>(kTag),
                              out.tag.data()) == 1);
     return out;
@@ -95,28 +95,28 @@ std::optional<std::string> open(std::string_view key, const Sealed& sealed,
     const Cipher c(EVP_CIPHER_CTX_new());
     int n = 0;
     if (c == nullptr ||
-        EVP_DecryptInit_ex2(c.get(), aes(), octets(key), octets(sealed.nonce), nullptr) != 1 ||
-        EVP_DecryptUpdate(c.get(), nullptr, &n, octets(bound), static_cast<int>(bound.size())) !=
+        EVP_DecryptInit_ex2(c.get(), aes(), bytes(key), bytes(sealed.nonce), nullptr) != 1 ||
+        EVP_DecryptUpdate(c.get(), nullptr, &n, bytes(bound), static_cast<int>(bound.size())) !=
             1 ||
-        EVP_DecryptUpdate(c.get(), octets(out), &n, octets(sealed.text),
+        EVP_DecryptUpdate(c.get(), bytes(out), &n, bytes(sealed.text),
                           static_cast<int>(sealed.text.size())) != 1 ||
         EVP_CIPHER_CTX_ctrl(c.get(), EVP_CTRL_GCM_SET_TAG, static_cast<int>(kTag), tag.data()) !=
             1 ||
-        EVP_DecryptFinal_ex(c.get(), octets(out) + n, &n) != 1)
+        EVP_DecryptFinal_ex(c.get(), bytes(out) + n, &n) != 1)
         return std::nullopt;
     return out;
 }
 
 std::string randomOctets(std::size_t n) {
     std::string out(n, '\0');
-    must(RAND_bytes(octets(out), static_cast<int>(n)) == 1);
+    must(RAND_bytes(bytes(out), static_cast<int>(n)) == 1);
     return out;
 }
 
-std::string encodeBase64(std::string_view text) {
-    std::string out((text.size() + 2) / 3 * 4 + 1, '\0');
+std::string encodeBase64(std::string_view octets) {
+    std::string out((octets.size() + 2) / 3 * 4 + 1, '\0');
     out.resize(static_cast<std::size_t>(
-        EVP_EncodeBlock(octets(out), octets(text), static_cast<int>(text.size()))));
+        EVP_EncodeBlock(bytes(out), bytes(octets), static_cast<int>(octets.size()))));
     return out;
 }
 

@@ -26,24 +26,26 @@ std::uint32_t secondsOf(std::uint32_t ms, unsigned spread) {
 
 }  // namespace
 
-Answer answerFor(const psn_facts& facts, const Decision& d, const psn_verdict* v,
+Answer answerFor(const psn_facts& facts, const Decision& decision, const psn_verdict* budget,
                  const psn_challenge* challenge, std::uint64_t id, unsigned spread) {
     Answer a;
-    a.status = statusOf(d.kind);
-    if (v != nullptr && a.status == 403 && sdk::view(v->reason) == "unparsed") a.status = 400;
+    a.status = statusOf(decision.kind);
+    if (budget != nullptr && a.status == 403 && sdk::view(budget->reason) == "unparsed")
+        a.status = 400;
     const bool is_api =
         facts.route_class != PSN_ROUTE_STATIC && facts.route_class != PSN_ROUTE_VIEW;
     a.headers = {{"BID-AA-Id", hexOf(id)}, {"Cache-Control", "no-store"}};
     std::uint32_t seconds = 0;
     if (a.status == 429 || a.status == 503) {
-        seconds = secondsOf(challenge != nullptr ? challenge->retry_after_ms : d.retry_after_ms,
-                            challenge != nullptr ? 0 : spread);
+        seconds =
+            secondsOf(challenge != nullptr ? challenge->retry_after_ms : decision.retry_after_ms,
+                      challenge != nullptr ? 0 : spread);
         a.headers.emplace_back("Retry-After", std::to_string(seconds));
-        if (v != nullptr && v->window_ms != 0) {
-            const auto name = "\"" + sdk::text(v->reason) + "\"";
+        if (budget != nullptr && budget->window_ms != 0) {
+            const auto name = "\"" + sdk::text(budget->reason) + "\"";
             a.headers.emplace_back("RateLimit-Policy",
-                                   name + ";q=" + std::to_string(v->budget) +
-                                       ";w=" + std::to_string(std::max(1U, v->window_ms / 1'000)));
+                                   name + ";q=" + std::to_string(budget->budget) + ";w=" +
+                                       std::to_string(std::max(1U, budget->window_ms / 1'000)));
             a.headers.emplace_back("RateLimit", name + ";r=0;t=" + std::to_string(seconds));
         }
     }

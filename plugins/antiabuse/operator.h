@@ -24,10 +24,9 @@ struct Operator {
     [[nodiscard]] std::optional<std::string> answer(std::string_view words) const;
 
   private:
-    [[nodiscard]] std::string mode(std::string_view rule, std::string_view mode) const;
+    [[nodiscard]] std::string mode(std::string_view rule, std::string_view text) const;
     [[nodiscard]] std::string explained(std::string_view id) const;
-    [[nodiscard]] std::string box(std::string_view address, std::string_view seconds,
-                                  bool in) const;
+    [[nodiscard]] std::string box(std::string_view text, std::string_view seconds, bool in) const;
 };
 
 }  // namespace persona::antiabuse

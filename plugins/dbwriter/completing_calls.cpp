@@ -11,7 +11,6 @@ namespace {
 using accounts::Completion;
 using accounts::Outcome;
 using accounts::Reason;
-using accounts::Staged;
 using accounts::StagedKind;
 using wsapi::Call;
 using wsapi::Step;
@@ -41,15 +40,15 @@ Step completed(const Writes& w, Call& call, const Outcome<Completion>& done,
 
 /// A reset or transition of that account; its other addresses, which it un-verifies, are told too.
 Step completedReset(const Writes& w, Call& call, accounts::UserId user,
-                    std::optional<std::string> hash, const char* event) {
+                    const std::optional<std::string>& hash, const char* event) {
     auto owners = provenAddresses(w, user);
-    const auto done = w.writer.completeReset(call.text("token"), std::move(hash), call.now_ms);
+    const auto done = w.writer.completeReset(call.text("token"), hash, call.now_ms);
     if (done) tell(w, call, mail::Kind::PasswordChanged, done->user, std::move(owners));
     return completed(w, call, done, &wsapi::Pending::reset, true, event);
 }
 
 /// Another browser than the one that staged: the password staged with the token is asked for.
-Step byStagedPassword(const Writes& w, SecretPtr pass, std::function<Step(Call&)> then) {
+Step byStagedPassword(const Writes& w, const SecretPtr& pass, std::function<Step(Call&)> then) {
     return wsapi::onPasswords([&w, pass, then = std::move(then)](Call& c) -> Step {
         const auto staged =
             w.writer.reserveStagedAttempt(c.text("token"), kTriesPerToken, c.now_ms);
@@ -115,8 +114,8 @@ Step completeReset(const Writes& w, Call& call) {
         return wsapi::noSuchToken();
     const auto pass = call.given("pass");
     const auto finish = [&w, user = staged->user.value_or(0)](
-                            Call& c, std::optional<std::string> hash) -> Step {
-        return completedReset(w, c, user, std::move(hash), "complete_reset.success");
+                            Call& c, const std::optional<std::string>& hash) -> Step {
+        return completedReset(w, c, user, hash, "complete_reset.success");
     };
     if (staged->password_hash) {
         const auto transition = [finish](Call& c) -> Step { return finish(c, std::nullopt); };

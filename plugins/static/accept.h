@@ -22,8 +22,8 @@ enum class Encoding { Identity, Gzip, Brotli };
                                          const std::vector<std::string>& supported,
                                          std::size_t fallback);
 
-/// True when If-None-Match names that ETag (weak comparison), or is "*".
-[[nodiscard]] bool matches(std::string_view if_none_match, std::string_view etag);
+/// True when the list of If-None-Match names that ETag (weak comparison), or is "*".
+[[nodiscard]] bool matches(std::string_view list, std::string_view etag);
 
 struct Range {
     enum class Kind { Whole, Part, Unsatisfiable } kind = Kind::Whole;

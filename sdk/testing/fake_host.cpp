@@ -207,7 +207,7 @@ struct Tables {
                 f.client_answers.pop_front();
             }
         }
-        return submit(
+        const auto rc = submit(
             h, {nullptr, 0}, 0,
             [](void* u, std::uint32_t) {
                 const std::unique_ptr<Call> c(static_cast<Call*>(u));
@@ -216,7 +216,9 @@ struct Tables {
                     {c->body.data(), c->body.size()}};
                 c->fn(c->user, c->answered ? PSN_OK : PSN_UNREACHABLE, &answer, {"", 0});
             },
-            call.release());
+            call.get());
+        if (rc == PSN_OK) (void)call.release();  // freed by the work
+        return rc;
     }
 
     static const void* find(const psn_host*, psn_str id) {

@@ -7,7 +7,6 @@
 
 namespace persona::conformance {
 
-using protocol::Algorithm;
 using protocol::PublicKey;
 using protocol::Token;
 

@@ -22,7 +22,7 @@ using protocol::Json;
 /// `base` with the members of `over` in their place.
 [[nodiscard]] Json merged(const Json& base, const Json& over);
 /// What names a case in a report: id, name, domain, or the case itself.
-[[nodiscard]] std::string labelOf(const Json& test_case);
+[[nodiscard]] std::string labelOf(const Json& c);
 
 /// `reason_match` of README.md; an expectation without a reason is met by any.
 [[nodiscard]] bool reasonFits(const std::string& got, const Json& expect);
@@ -80,10 +80,10 @@ class Report {
 void compareVerdict(Report& report, const Json& got, const Json& expect, protocol::Api api);
 
 /// The case's own `verifier` over the defaults.
-[[nodiscard]] Json verifierOf(const Json& file, const Json& test_case);
+[[nodiscard]] Json verifierOf(const Json& file, const Json& c);
 /// The case's own time, or the file's.
-[[nodiscard]] std::int64_t nowOf(const Json& file, const Json& test_case);
-[[nodiscard]] World worldOf(const Json& file, const Json& test_case);
+[[nodiscard]] std::int64_t nowOf(const Json& file, const Json& c);
+[[nodiscard]] World worldOf(const Json& file, const Json& c);
 
 using Runner = std::function<void(const Json& file, Report& report)>;
 void runKeys(const Json&, Report&);

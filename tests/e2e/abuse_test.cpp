@@ -10,7 +10,6 @@
 namespace persona::testing {
 namespace {
 
-using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 class Abuse : public ::testing::TestWithParam<Shape> {

@@ -30,7 +30,7 @@ class Demo : public ::testing::TestWithParam<Shape> {
         const auto log = dir_ / "stderr";
         const auto before = readText(log).size();
         const auto done = Child::run({arguments, log, {}}, 60s);
-        const auto text = done.out + readText(log).substr(before);
+        auto text = done.out + readText(log).substr(before);
         EXPECT_EQ(done.code, expected) << words.back() << ": " << text;
         return text;
     }

@@ -29,7 +29,7 @@ class Roles : public ::testing::TestWithParam<Shape> {
         service_ = std::make_unique<Service>(inShape(GetParam()));
         service_->start();
     }
-    unsigned ask(wsapi::CredentialFields fields, const std::string& role = "dbwriter",
+    unsigned ask(const wsapi::CredentialFields& fields, const std::string& role = "dbwriter",
                  const std::string& target = kTarget, const std::string& body = kBody) {
         Browser browser(service_->port(role));
         std::vector<std::pair<std::string, std::string>> all = {

@@ -11,7 +11,6 @@
 namespace {
 
 namespace protocol = persona::protocol;
-using protocol::Json;
 using protocol::SecretKey;
 
 constexpr std::int64_t kNow = 1'400'000'000'000;

@@ -42,7 +42,7 @@ static psn_rc pluginInit(const psn_host* host, psn_err* err) {
 static inline void pluginDeinit(void) {}
 static const void* pluginFactory(psn_str id) {
     (void)id;
-    return NULL;
+    return NULL;  // NOLINT(modernize-use-nullptr): for C as well
 }
 static const psn_plugin_entry kEntry = {PLUGIN_MAGIC,
                                         PLUGIN_MAJOR,

@@ -168,7 +168,7 @@ class Sample final : public sdk::Filter {
                     host.raw(), 3'600'000, 0, [](void*) {}, nullptr, &id);
             });
     }
-    void later(std::chrono::milliseconds delay, std::function<void()> work) const {
+    void later(std::chrono::milliseconds delay, const std::function<void()>& work) const {
         if (host.submit("", [delay, work](bool) {
                 std::this_thread::sleep_for(delay);
                 work();

@@ -115,7 +115,7 @@ TEST(FxaRules, ForgetsWhatIsOlderThanEveryWindow) {
 
 TEST(FxaRules, NamesTheLineThatItCannotRead) {
     try {
-        Rules("# well\nlogin | ip | check | many | 1 | 1 | block\n");
+        const Rules rules("# well\nlogin | ip | check | many | 1 | 1 | block\n");
         FAIL() << "read a number that is none";
     } catch (const std::runtime_error& e) {
         EXPECT_NE(std::string(e.what()).find("line 2"), std::string::npos) << e.what();

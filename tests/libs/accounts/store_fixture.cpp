@@ -112,8 +112,8 @@ UserId StoreTest::primaryWith(std::string_view address, Millis now) {
     return opened->user;
 }
 
-std::int64_t StoreTest::epoch(UserId id) {
-    const auto value = reader().sessionEpoch(id);
+std::int64_t StoreTest::epoch(UserId user) {
+    const auto value = reader().sessionEpoch(user);
     return value && *value ? **value : -1;
 }
 

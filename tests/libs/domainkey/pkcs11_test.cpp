@@ -104,7 +104,8 @@ TEST_F(Token, Rotates) {
     ASSERT_TRUE(ring.ok()) << ring.error();
     const auto first = (*ring)->current()->public_key.canonical();
     const auto old = (*ring)->current();
-    std::ofstream(options("rotate").request_file);
+    std::ofstream request(options("rotate").request_file);
+    request.close();
     ASSERT_NE(*(*ring)->advance(kStart + 1), "");
     const auto promoted = (*ring)->advance(kStart + 2'000);
     ASSERT_TRUE(promoted.ok()) << promoted.error();

@@ -6,7 +6,6 @@
 namespace persona::wsapi {
 namespace {
 
-using protocol::Json;
 constexpr std::int64_t kNow = 1'750'000'000'000;
 
 class ApiTest : public ::testing::Test {

@@ -22,7 +22,7 @@ class Acl : public ::testing::Test {
     }
     ~Acl() override { std::filesystem::remove_all(dir_); }
     std::string put(const std::string& name, const std::string& text) const {
-        const auto file = dir_ + "/" + name;
+        auto file = dir_ + "/" + name;
         // As an operator should do it: the file is replaced as a whole.
         std::ofstream(file + ".new") << text;
         std::filesystem::rename(file + ".new", file);

@@ -27,10 +27,15 @@ class Server {
     };
     /// Runs `ms` milliseconds; in those for which `pauses` is true the worker stands still.
     template <typename Pauses>
-    void run(long ms, std::vector<Class*> classes, Pauses pauses) {
+    void run(long ms, const std::vector<Class*>& classes, Pauses pauses) {
         for (long t = 0; t < ms; ++t, h_.clock().advance(std::chrono::milliseconds(1)), ++now_) {
-            for (auto* c : classes)
-                for (c->owed += c->per_second / 1'000; c->owed >= 1; c->owed -= 1) arrive(*c);
+            for (auto* c : classes) {
+                c->owed += c->per_second / 1'000;
+                while (c->owed >= 1) {
+                    c->owed -= 1;
+                    arrive(*c);
+                }
+            }
             if (pauses(now_)) continue;
             if (queue_.empty()) continue;
             finish();

@@ -93,7 +93,7 @@ TEST_P(Api, ReportsAskForLessNeverForMore) {
     auto owner = browser();
     const auto email = fresh();
     signUp(owner, email);
-    const auto with = [&](Browser b, const std::string& role, const std::string& ask) {
+    const auto with = [&](const Browser& b, const std::string& role, const std::string& ask) {
         Browser direct(service().port(role));
         direct.cookies = b.cookies;
         direct.fields = {{"BID-AA-Ask", ask}};

@@ -24,8 +24,7 @@ using host::net::testing::RawClient;
 using protocol::Json;
 using testing::Child;
 using testing::readText;
-using std::chrono_literals::operator""ms;
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 unsigned short freePort() {
     host::net::SocketAddress a;
@@ -173,7 +172,8 @@ TEST_F(KeysignerProcess, RotatesWhileThirtyTwoClientsCertifyAndVerify) {
     everyClientDoes(2);
     const auto before = Json::parse(ask(signer_, "GET", "/__keys__").body);
     ASSERT_TRUE(before.has_value());
-    std::ofstream(dir_ / "domain.pem.rotate");
+    std::ofstream request(dir_ / "domain.pem.rotate");
+    request.close();
     published("\"next\"");
     everyClientDoes(2);
     published("\"previous\"");

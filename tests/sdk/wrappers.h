@@ -5,6 +5,7 @@
 #include <persona/sdk/heuristic.hpp>
 #include <persona/sdk/service.hpp>
 
+// NOLINTNEXTLINE(cert-dcl59-cpp): each standard that includes it has classes of its own
 namespace {
 
 struct EmptyFilter : persona::sdk::Filter {

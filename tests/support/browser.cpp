@@ -54,8 +54,8 @@ AnswerObserver& observer() {
 
 }  // namespace
 
-void observeAnswers(AnswerObserver wanted) {
-    observer() = std::move(wanted);
+void observeAnswers(AnswerObserver observer) {
+    ::persona::testing::observer() = std::move(observer);
 }
 
 std::string converse(unsigned short port, const std::string& request) {
@@ -89,12 +89,12 @@ std::string Response::header(const std::string& name) const {
 
 Response Browser::send(const std::string& method, const std::string& target,
                        const std::string& body,
-                       std::vector<std::pair<std::string, std::string>> more) {
+                       std::vector<std::pair<std::string, std::string>> fields) {
     std::string request = method + " " + target +
                           " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port_) +
                           "\r\nConnection: close\r\n";
-    more.insert(more.end(), fields.begin(), fields.end());
-    for (const auto& [n, v] : more) request += n + ": " + v + "\r\n";
+    fields.insert(fields.end(), this->fields.begin(), this->fields.end());
+    for (const auto& [n, v] : fields) request += n + ": " + v + "\r\n";
     std::string jar;
     for (const auto& [n, v] : cookies) jar += (jar.empty() ? "" : "; ") + n + "=" + v;
     if (!jar.empty()) request += "Cookie: " + jar + "\r\n";

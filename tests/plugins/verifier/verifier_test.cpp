@@ -9,8 +9,6 @@
 namespace persona::verifier {
 namespace {
 
-using protocol::Json;
-
 class VerifierApi : public ::testing::Test {
   protected:
     ApiAnswer ask(std::string_view path, std::string_view type, std::string_view body,

@@ -95,7 +95,7 @@ Step drive(const ProviderPort& port, const std::shared_ptr<Proof>& proof, Call& 
     const auto domain = proof->verification->advance();
     if (!domain) return finish(port, proof, call);
     return awaitProvider(port, call, *domain,
-                         [&port, proof](Call& c, const DiscoveredPtr& found) -> Step {
+                         [&port, proof](Call& c, DiscoveredPtr found) -> Step {
                              if (found == nullptr) return proof->then(c, {"", "", "", true});
                              proof->verification->provide(std::move(found));
                              return drive(port, proof, c);

@@ -94,12 +94,11 @@ Step finish(const ProviderPort& port, const std::shared_ptr<Proof>& proof, Call&
 Step drive(const ProviderPort& port, const std::shared_ptr<Proof>& proof, Call& call) {
     const auto domain = proof->verification->advance();
     if (!domain) return finish(port, proof, call);
-    return awaitProvider(port, call, *domain,
-                         [&port, proof](Call& c, DiscoveredPtr found) -> Step {
-                             if (found == nullptr) return proof->then(c, {"", "", "", true});
-                             proof->verification->provide(std::move(found));
-                             return drive(port, proof, c);
-                         });
+    return awaitProvider(port, call, *domain, [&port, proof](Call& c, DiscoveredPtr found) -> Step {
+        if (found == nullptr) return proof->then(c, {"", "", "", true});
+        proof->verification->provide(std::move(found));
+        return drive(port, proof, c);
+    });
 }
 
 }  // namespace

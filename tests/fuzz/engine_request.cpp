@@ -10,8 +10,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static auto& back = *new EngineAt(kFolder, "back", "");
     static auto& relay = *new EngineAt(kFolder, "front", back.path);
     if (size == 0 || size > 32 * 1024) return 0;
-    const auto answers = relay.ask(textOf(data + 1, size - 1), data[0] * 8U, back);
-    const auto wrong = persona::host::net::testing::checkAnswers(answers);
+    const auto requests = textOf(data + 1, size - 1);
+    const auto answers = relay.ask(requests, data[0] * 8U, back);
+    const bool heads = requests.find("HEAD ") != std::string_view::npos;
+    const auto wrong = persona::host::net::testing::checkAnswers(answers, heads);
     if (!wrong.empty()) std::fprintf(stderr, "%s\n", wrong.c_str());
     PERSONA_REQUIRE(wrong.empty());
     const auto next = relay.ask(

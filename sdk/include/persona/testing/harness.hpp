@@ -26,7 +26,8 @@ class StreamRun;
 class Clock {
   public:
     explicit Clock(FakeHost& host) : host_(&host) {}
-    /// Both clocks go on; timers that fall due run on the calling thread, in their order.
+    /// Both clocks go on; timers that fall due run on the calling thread, in their order. Of a leap
+    /// over more than 10,000 periods of a timer only the end is seen call by call.
     void advance(std::chrono::nanoseconds by);
     void setWall(std::int64_t ms_since_1970);  ///< may step back, as real clocks do
     [[nodiscard]] std::int64_t monotonicNs() const;

@@ -53,15 +53,18 @@ std::string linkOf(const std::string& mail) {
 }  // namespace
 
 /// Below the range of outgoing connections: a port that is free there would be taken by any client
-/// of a test beside this one before a service can listen on it.
+/// of a test beside this one before a service can listen on it. Each process walks through a block
+/// of its own, so that neither it nor another test gives the same port away twice.
 unsigned short freePort() {
-    static std::mt19937 random(std::random_device{}());
-    for (int tries = 0; tries < 1'000; ++tries) {
+    constexpr unsigned kFirst = 12'000, kBlock = 400, kBlocks = 50;
+    static unsigned next = std::random_device{}();
+    const auto block = kFirst + static_cast<unsigned>(::getpid()) % kBlocks * kBlock;
+    for (unsigned tries = 0; tries < kBlock; ++tries) {
         const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
         sockaddr_in a{};
         a.sin_family = AF_INET;
         a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        const auto port = static_cast<unsigned short>(12'000 + random() % 20'000);
+        const auto port = static_cast<unsigned short>(block + next++ % kBlock);
         a.sin_port = htons(port);
         const bool is_free = ::bind(fd, reinterpret_cast<sockaddr*>(&a), sizeof a) == 0;
         ::close(fd);

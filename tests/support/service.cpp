@@ -102,7 +102,7 @@ std::string Service::databaseLine(bool writes) const {
 }
 
 std::string Service::databaseName() const {
-    return "t" + std::to_string(port("router"));
+    return "t" + dir_.substr(dir_.rfind('-') + 1);
 }
 
 Service::Said Service::operate(const std::string& role,

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 
 namespace persona::protocol {
 
@@ -21,28 +22,37 @@ constexpr auto kBits = [] {
     }
     return t;
 }();
+/// Two characters for twelve bits.
+constexpr auto kPairs = [] {
+    std::array<std::array<char, 2>, 4096> t{};
+    for (std::size_t i = 0; i < t.size(); ++i) t[i] = {kAlphabet[i >> 6], kAlphabet[i & 63]};
+    return t;
+}();
 }  // namespace
 
-std::string encodeBase64Url(std::string_view octets) {
-    std::string out((octets.size() * 4 + 2) / 3, '\0');
+void appendBase64Url(std::string& out, std::string_view octets) {
+    const auto before = out.size();
+    out.resize(before + (octets.size() * 4 + 2) / 3);
     const auto octet = [&](std::size_t i) {
         return static_cast<std::uint32_t>(static_cast<unsigned char>(octets[i]));
     };
-    char* to = out.data();
+    char* to = out.data() + before;
     std::size_t i = 0;
     for (; i + 3 <= octets.size(); i += 3, to += 4) {
         const std::uint32_t bits = octet(i) << 16 | octet(i + 1) << 8 | octet(i + 2);
-        to[0] = kAlphabet[bits >> 18];
-        to[1] = kAlphabet[bits >> 12 & 63];
-        to[2] = kAlphabet[bits >> 6 & 63];
-        to[3] = kAlphabet[bits & 63];
+        std::memcpy(to, kPairs[bits >> 12].data(), 2);
+        std::memcpy(to + 2, kPairs[bits & 0xfff].data(), 2);
     }
     if (const auto left = octets.size() - i; left > 0) {
         const std::uint32_t bits = octet(i) << 16 | (left == 2 ? octet(i + 1) << 8 : 0);
-        to[0] = kAlphabet[bits >> 18];
-        to[1] = kAlphabet[bits >> 12 & 63];
+        std::memcpy(to, kPairs[bits >> 12].data(), 2);
         if (left == 2) to[2] = kAlphabet[bits >> 6 & 63];
     }
+}
+
+std::string encodeBase64Url(std::string_view octets) {
+    std::string out;
+    appendBase64Url(out, octets);
     return out;
 }
 

@@ -191,10 +191,6 @@ void Contexts::put(PkeyCtx ctx) const {
         idle_[slotOfThread() % idle_.size()].exchange(ctx.release(), std::memory_order_acq_rel));
 }
 
-bool isOnP256(const Point& point) {
-    return P256::ofThread().use(point);
-}
-
 bool verifyP256(const Point& point, const Digest& hash, std::string_view der) {
     auto& p = P256::ofThread();
     const bool good = p.use(point) && EVP_PKEY_verify(p.ctx.get(), octetsOf(der), der.size(),

@@ -15,6 +15,7 @@
 
 #include "libs/protocol/key.h"
 #include "libs/protocol/key_detail.h"
+#include "libs/protocol/p256.h"
 
 /// How keys live in OpenSSL. Everything goes through EVP; what is dear to set up is kept.
 namespace persona::protocol::detail {
@@ -49,10 +50,8 @@ class Contexts {
     mutable std::array<std::atomic<EVP_PKEY_CTX*>, 4> idle_{};
 };
 
-/// A point on P-256, 0x04 || x || y. One EVP_PKEY for each thread takes the place of one for each
-/// key: giving it another point costs a fiftieth of making one.
-using Point = std::array<std::uint8_t, 65>;
-[[nodiscard]] bool isOnP256(const Point& point);
+/// One EVP_PKEY for each thread takes the place of one for each key: giving it another point costs
+/// a fiftieth of making one.
 [[nodiscard]] bool verifyP256(const Point& point, const Digest& hash, std::string_view der);
 
 /// n, without zeros at its end, and e; the least octet first.

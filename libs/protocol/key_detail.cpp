@@ -1,7 +1,6 @@
 #include "libs/protocol/key_detail.h"
 
 #include <openssl/crypto.h>
-#include <openssl/dsa.h>
 
 #include <algorithm>
 #include <cstring>
@@ -157,18 +156,22 @@ std::string rangeCheckedDer(std::string_view signature, std::string_view order) 
     return out;
 }
 
-std::string pairFromDer(std::string_view der, int width) {
-    const auto* p = reinterpret_cast<const unsigned char*>(der.data());
-    DSA_SIG* sig = d2i_DSA_SIG(nullptr, &p, static_cast<long>(der.size()));
-    if (sig == nullptr) return "";
-    const BIGNUM *r = nullptr, *s = nullptr;
-    DSA_SIG_get0(sig, &r, &s);
-    std::string out(static_cast<std::size_t>(2 * width), '\0');
-    auto* at = reinterpret_cast<unsigned char*>(out.data());
-    const bool ok =
-        BN_bn2binpad(r, at, width) == width && BN_bn2binpad(s, at + width, width) == width;
-    DSA_SIG_free(sig);
-    return ok ? out : "";
+std::string pairFromDer(std::string_view der, std::size_t width) {
+    // Two INTEGERs in a SEQUENCE, every length of one octet: orders are of 20 or 32 octets.
+    std::string out(2 * width, '\0');
+    const auto octet = [&](std::size_t i) { return static_cast<unsigned char>(der[i]); };
+    if (der.size() < 2 || octet(0) != 0x30 || octet(1) != der.size() - 2) return "";
+    der.remove_prefix(2);
+    for (const auto end : {width, 2 * width}) {
+        if (der.size() < 2 || octet(0) != 2 || octet(1) > der.size() - 2) return "";
+        auto number = der.substr(2, octet(1));
+        der.remove_prefix(2 + number.size());
+        if (number.size() == width + 1 && number.front() == '\0') number.remove_prefix(1);
+        if (number.empty() || number.size() > width) return "";
+        std::copy(number.begin(), number.end(),
+                  out.begin() + static_cast<std::ptrdiff_t>(end - number.size()));
+    }
+    return der.empty() ? out : "";
 }
 
 }  // namespace persona::protocol::detail

@@ -48,7 +48,8 @@ struct Group {
 /// SIG-3, SIG-4: r || s, left-padded to twice the octets of `order`, to DER; empty when r or s is
 /// not in 1 .. order - 1. At most twice the octets of `order`.
 [[nodiscard]] std::string rangeCheckedDer(std::string_view signature, std::string_view order);
-/// DER to r || s of `width` octets each; empty on failure.
-[[nodiscard]] std::string pairFromDer(std::string_view der, int width);
+/// DER of two positive numbers, as OpenSSL signs, to r || s of `width` octets each, at most 60;
+/// empty when it is something else.
+[[nodiscard]] std::string pairFromDer(std::string_view der, std::size_t width);
 
 }  // namespace persona::protocol::detail

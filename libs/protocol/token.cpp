@@ -49,22 +49,29 @@ Token::Check Token::verify(const PublicKey& key) const {
 }
 
 Result<std::string> signToken(const Signer& key, std::string_view payload_json) {
-    std::string text =
-        encodeBase64Url("{\"alg\":\"" + std::string(nameOf(key.algorithm())) + "\"}") + "." +
-        encodeBase64Url(payload_json);
-    auto signature = key.sign(text);
+    std::string text;
+    text.reserve(32 + payload_json.size() * 4 / 3 + 344);  // an RSA-2048 signature is the longest
+    appendBase64Url(text, "{\"alg\":\"" + std::string(nameOf(key.algorithm())) + "\"}");
+    text += '.';
+    appendBase64Url(text, payload_json);
+    const auto signature = key.sign(text);
     if (!signature) return Error{signature.error()};
-    return text + "." + encodeBase64Url(*signature);
+    text += '.';
+    appendBase64Url(text, *signature);
+    return text;
 }
 
 std::string certificatePayload(const CertificateRequest& r, const PublicKey& user_key) {
-    std::string out = "{\"public-key\":" + user_key.canonical() + ",\"principal\":{";
+    std::string out;
+    out.reserve(160 + user_key.canonical().size() + r.email.size() + r.issuer.size());
+    out.append("{\"public-key\":").append(user_key.canonical()).append(",\"principal\":{");
     out += r.unverified ? "\"unverified-email\":" : "\"email\":";
     appendJsonString(out, r.email);
-    out += "},\"iat\":" + std::to_string(r.issued_at_ms) +
-           ",\"exp\":" + std::to_string(r.expires_at_ms) + ",\"iss\":";
+    out.append("},\"iat\":").append(std::to_string(r.issued_at_ms));
+    out.append(",\"exp\":").append(std::to_string(r.expires_at_ms)).append(",\"iss\":");
     appendJsonString(out, r.issuer);
-    return out + "}";
+    out += '}';
+    return out;
 }
 
 std::optional<std::int64_t> parseTime(const Json& v) {

@@ -297,6 +297,22 @@ TEST(Signatures, DerOfAnyPair) {
     }
 }
 
+TEST(Signatures, OnlyDerOfAPair) {
+    const auto& order = detail::p256Order();
+    const std::string pair = std::string(32, '\x81') + std::string(32, '\x01');
+    const auto der = detail::rangeCheckedDer(pair, order);
+    ASSERT_EQ(detail::pairFromDer(der, 32), pair);
+    for (std::size_t n = 0; n < der.size(); ++n)
+        EXPECT_EQ(detail::pairFromDer(der.substr(0, n), 32), "") << n;
+    EXPECT_EQ(detail::pairFromDer(der + '\0', 32), "");
+    EXPECT_EQ(detail::pairFromDer(der, 20), "") << "numbers longer than that";
+    for (const std::size_t at : {0U, 1U, 2U, 3U, 37U, 38U}) {  // tags and lengths
+        auto other = der;
+        other[at] = static_cast<char>(other[at] ^ 1);
+        EXPECT_EQ(detail::pairFromDer(other, 32), "") << at;
+    }
+}
+
 TEST(Times, Time2Forms) {
     for (const char* good : {"0", "1400000000000", "8640000000000000", "\"0\"", "\"1400000000000\"",
                              "\"8640000000000000\"", "1.4e12", "5.0"})

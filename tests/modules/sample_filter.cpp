@@ -235,7 +235,8 @@ class Sample final : public sdk::Filter {
         if (what == "resume-unpaused") {
             const auto token = s.pause();
             const auto& h = host;
-            later(milliseconds(1), [token, &h] {
+            // Long after this call's return: before it, a resumption would be in time.
+            later(milliseconds(100), [token, &h] {
                 if (token.resume() != PSN_GONE) h.error("WRONG: what did not pause was resumed");
             });
             return Flow::Continue;

@@ -12,7 +12,7 @@ class MariaDb:
         self.data, self.port = folder.file("mariadb"), free_port()
         os.mkdir(self.data)
         owner = ["--user=root"] if os.geteuid() == 0 else []
-        subprocess.run(["mariadb-install-db", "--no-defaults", *owner, f"--datadir={self.data}", "--auth-root-authentication-method=normal",
+        subprocess.run(["mariadb-install-db", "--no-defaults", *owner, f"--datadir={self.data}", "--auth-root-authentication-method=normal", "--force",
                         "--skip-test-db"], check=True, capture_output=True, timeout=120)
         self.process = subprocess.Popen([shutil.which("mariadbd") or "/usr/sbin/mariadbd", "--no-defaults", *owner, f"--datadir={self.data}",
                                          f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self.data}/s", f"--pid-file={self.data}/pid",

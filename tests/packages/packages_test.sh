@@ -14,6 +14,10 @@ if [[ $(id -u) -ne 0 ]]; then
     echo "SKIPPED: a container is booted by root alone"
     exit 77
 fi
+if ! awk '$5 == "/" { found = 1 } END { exit !found }' /proc/self/mountinfo; then
+    echo "SKIPPED: the root of this chroot is no mount (mount --bind DIR DIR makes it one), so no container boots in it"
+    exit 77
+fi
 for tool in debootstrap systemd-nspawn dpkg-deb; do
     command -v "$tool" >/dev/null || { echo "$tool is missing: scripts/packages test" >&2; exit 1; }
 done

@@ -34,7 +34,9 @@ Answer answerFor(const psn_facts& facts, const Decision& decision, const psn_ver
         a.status = 400;
     const bool is_api =
         facts.route_class != PSN_ROUTE_STATIC && facts.route_class != PSN_ROUTE_VIEW;
-    a.headers = {{"BID-AA-Id", hexOf(id)}, {"Cache-Control", "no-store"}};
+    a.headers.reserve(7);
+    a.headers.emplace_back("BID-AA-Id", hexOf(id));
+    a.headers.emplace_back("Cache-Control", "no-store");
     std::uint32_t seconds = 0;
     if (a.status == 429 || a.status == 503) {
         seconds =

@@ -51,7 +51,7 @@ class Panel {
   private:
     struct One {
         std::string id, version, hash;
-        std::uint32_t routes = 0;
+        std::uint32_t routes = ~0U;  ///< bits 1 << PSN_ROUTE_*
         bool challenges = false;
         psn_heuristic_stats before{};
         /// By kind of verdict; enforced, and monitored alone.
@@ -66,11 +66,14 @@ class Panel {
     void set(std::size_t rule, Mode mode);
     void count(std::uint32_t rule, std::uint32_t route, std::uint32_t kind, bool acts) const;
     void grant(std::uint32_t grants, psn_facts& facts) const;
+    /// What one heuristic says.
+    struct Hearing;
+    void hear(Hearing& hearing, std::uint32_t rule, psn_rc rc, const psn_verdict& verdict) const;
     const sdk::Host& host_;
     const psn_heuristics_api* const api_;
     std::uint32_t count_ = 0;
     std::vector<One> all_;
-    std::array<std::vector<std::uint32_t>, PSN_ROUTE_COUNT> by_route_;
+    std::array<std::uint64_t, PSN_ROUTE_COUNT> by_route_{};  ///< bits 1 << index of who looks at it
     Modes modes_;
     psn_counter_table* kept_modes_ = nullptr;
     sdk::Metric demoted_, faults_;

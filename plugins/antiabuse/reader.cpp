@@ -28,7 +28,7 @@ bool hasSession(std::string_view cookies) {
 /// The fields of a request that matter here, found in one pass.
 struct Reader::Fields {
     std::string_view cookie, agent, language, accept, type, origin;
-    bool encoded = false;
+    bool encoded = false, proof = false;
     explicit Fields(const psn_request& r) {
         for (std::uint32_t i = 0; i < r.header_count; ++i) {
             const auto name = sdk::view(r.headers[i].name), value = sdk::view(r.headers[i].value);
@@ -40,6 +40,9 @@ struct Reader::Fields {
                         accept = value;
                     else if (sameName(name, "origin"))
                         origin = value;
+                    break;
+                case 8:
+                    if (sameName(name, "bid-work")) proof = true;
                     break;
                 case 10:
                     if (sameName(name, "user-agent")) agent = value;
@@ -143,7 +146,11 @@ void Reader::read(const sdk::FilterStream& stream, std::string_view body, std::i
     ledger_.prefetch(f.prefix_key[0]);
     const Fields fields(r);
     f.path_key = keys_.of(Keys::Kind::Path, sdk::view(r.path));
-    if (r.query.n != 0) f.query_key = keys_.of(Keys::Kind::Query, sdk::view(r.query));
+    if (fields.proof) f.flags |= PSN_FACT_PROOF;
+    if (r.query.n != 0) {
+        f.flags |= PSN_FACT_QUERY;
+        f.query_key = keys_.of(Keys::Kind::Query, sdk::view(r.query));
+    }
     if (fields.agent.size() + fields.language.size() + fields.accept.size() != 0)
         f.agent_key = sdk::mixed(sdk::mixed(keys_.of(Keys::Kind::Agent, fields.agent),
                                             keys_.of(Keys::Kind::Agent, fields.language)),

@@ -21,6 +21,10 @@ class Gauges {
         const auto b = second(key).fetch_add(1, std::memory_order_relaxed) + 1;
         return std::min(a, b);
     }
+    void prefetch(std::uint64_t key) const {
+        __builtin_prefetch(&(*rows_)[0][key % kSlots], 1);
+        __builtin_prefetch(&(*rows_)[1][sdk::mixed(key, 2) % kSlots], 1);
+    }
     void down(std::uint64_t key) {
         first(key).fetch_sub(1, std::memory_order_relaxed);
         second(key).fetch_sub(1, std::memory_order_relaxed);
@@ -68,6 +72,8 @@ class Concurrency final : public sdk::Heuristic {
         if (!(strangers_ > 0 && strangers_ <= 1))
             throw std::runtime_error("hashing.strangers: expected more than 0 and at most 1");
     }
+
+    void prepare(const sdk::Facts& f) const { gauges_.prefetch(keyOf(f)); }
 
     /// Gauges go up in any case and come down in observe().
     sdk::Verdict evaluate(const sdk::Facts& f) override {

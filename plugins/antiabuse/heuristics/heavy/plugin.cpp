@@ -56,6 +56,11 @@ class Heavy final : public sdk::Heuristic {
         costs_.floor = static_cast<std::uint32_t>(seconds_ * 500);
     }
 
+    void prepare(const sdk::Facts& f) const {
+        requests_.now->prefetch(f.prefixKey(0));
+        costs_.now->prefetch(f.prefixKey(0));
+    }
+
     sdk::Verdict evaluate(const sdk::Facts& f) override {
         if (isLeftOut(f)) return sdk::Verdict::abstain();
         roll(f.nowNs());

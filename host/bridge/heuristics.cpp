@@ -18,21 +18,27 @@ bool saysSomething(const psn_verdict& v) {
            v.set_cookie.n != 0;
 }
 
+/// Of a list, those that there are.
+std::uint64_t within(const Heuristics& all, std::uint64_t which) {
+    return all.size() < 64 ? which & ((1ULL << all.size()) - 1) : which;
+}
+
+/// psn.heuristics/draft-1 prepare_all: first for what the host needs of them, then for their own.
+void prepareAll(const Heuristics& all, std::uint64_t which, const psn_facts& facts) {
+    which = within(all, which);
+    for (auto rest = which; rest != 0; rest &= rest - 1) all[std::countr_zero(rest)]->prefetch();
+    for (auto rest = which; rest != 0; rest &= rest - 1)
+        all[std::countr_zero(rest)]->prepare(facts);
+}
+
 /// psn.heuristics/draft-1 evaluate_all.
 template <typename Heard>
 std::uint64_t evaluateAll(const Heuristics& all, std::uint64_t which, const psn_facts& facts,
                           Heard&& heard) {
-    if (all.size() < 64) which &= (1ULL << all.size()) - 1;
-    // They wait for memory together: first for what the host needs of them, then for their own.
-    const auto each = [&](auto&& act) {
-        for (auto rest = which; rest != 0; rest &= rest - 1) act(*all[std::countr_zero(rest)]);
-    };
-    each([](const Heuristic& one) { one.prefetch(); });
-    each([&](const Heuristic& one) { one.prepare(facts); });
     std::uint64_t answered = 0;
     // The end of one call is the beginning of the next.
     auto from = ticks();
-    for (; which != 0; which &= which - 1) {
+    for (which = within(all, which); which != 0; which &= which - 1) {
         const auto i = static_cast<std::uint32_t>(std::countr_zero(which));
         auto& one = *all[i];
         if (!one.looksAt(facts)) continue;
@@ -258,6 +264,10 @@ const psn_heuristics_api& heuristicsApi() {
             return evaluateAll(
                 *all, which, *facts,
                 [&](std::uint32_t i, psn_rc rc, const psn_verdict& v) { heard(user, i, rc, &v); });
+        },
+        [](const psn_host* h, std::uint64_t which, const psn_facts* facts) {
+            const auto* all = PluginContext::of(h).heuristics;
+            if (all != nullptr && facts != nullptr) prepareAll(*all, which, *facts);
         }};
     return kApi;
 }

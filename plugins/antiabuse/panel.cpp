@@ -124,12 +124,16 @@ struct Panel::Hearing {
     std::vector<std::string>& cookies;
 };
 
+void Panel::prepare(const psn_facts& facts) const {
+    if (count_ != 0) api_->prepare_all(host_.raw(), asked(facts), &facts);
+}
+
 std::uint64_t Panel::ask(psn_facts& facts, Findings& findings,
                          std::vector<std::string>& cookies) const {
     if (count_ == 0) return 0;
     Hearing hearing{*this, facts, findings, cookies};
     return api_->evaluate_all(
-        host_.raw(), by_route_[facts.route_class] & ~modes_.off(), &facts,
+        host_.raw(), asked(facts), &facts,
         [](void* user, std::uint32_t rule, psn_rc rc, const psn_verdict* v) {
             auto& h = *static_cast<Hearing*>(user);
             h.panel.hear(h, rule, rc, *v);

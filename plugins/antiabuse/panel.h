@@ -24,6 +24,8 @@ class Panel {
     [[nodiscard]] std::uint32_t penalty() const { return count_; }
     [[nodiscard]] std::uint32_t parser() const { return count_ + 1; }
 
+    /// [loop] Has the memory asked for what ask() will look at; all but standing is known.
+    void prepare(const psn_facts& facts) const;
     /// [loop] Asks all that want to know of such a route: findings, and the facts with what they
     /// grant. Returns bits of those whose observe() must follow. `cookies`: Set-Cookie values.
     std::uint64_t ask(psn_facts& facts, Findings& findings,
@@ -61,6 +63,10 @@ class Panel {
             by_route;
         sdk::Metric mode;  ///< of the page: 0 off, 1 monitor, 2 sample, 3 enforce
     };
+    /// Bits 1 << index of those that look at such a route and are not off.
+    [[nodiscard]] std::uint64_t asked(const psn_facts& facts) const {
+        return by_route_[facts.route_class] & ~modes_.off();
+    }
     void declare(One& one, const std::string& name);
     void declareSeries(One& one);
     void set(std::size_t rule, Mode mode);

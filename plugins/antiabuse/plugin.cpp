@@ -177,6 +177,8 @@ class AntiAbuse final : public sdk::Filter {
         // One clock is read, and the other one told by it.
         const auto wall = now / kMs + wall_ahead_ms_.load(std::memory_order_relaxed);
         reader_.read(s, body, now, wall, here.args, context.read);
+        panel_.prepare(f);
+        reader_.readStanding(context.read);
         f.request_key = newId();
         here.findings.clear();
         context.judged = true;

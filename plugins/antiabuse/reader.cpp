@@ -160,7 +160,11 @@ void Reader::read(const sdk::FilterStream& stream, std::string_view body, std::i
         f.route_class != PSN_ROUTE_MEASURE)
         readArgs(r, fields, body, args, f);
     readClass(fields.cookie, args.find("email"), wall_ms, f);
-    const auto standing = ledger_.of(f.prefix_key[0], now_ns);
+}
+
+void Reader::readStanding(Out& out) const {
+    auto& f = out.facts;
+    const auto standing = ledger_.of(f.prefix_key[0], f.now_ns);
     f.credit = standing.credit;
     f.strikes = standing.strikes;
     out.boxed_ms = standing.boxed_ms;
@@ -168,7 +172,7 @@ void Reader::read(const sdk::FilterStream& stream, std::string_view body, std::i
     out.under_way =
         (f.route_class == PSN_ROUTE_STATUS || f.route_class == PSN_ROUTE_TOKEN) &&
         ledger_.isUnderWay(f.prefix_key[0], f.route_class == PSN_ROUTE_STATUS ? f.account_key : 0,
-                           now_ns);
+                           f.now_ns);
     f.priority = priorityOf(f, out.under_way);
 }
 

@@ -63,6 +63,8 @@ typedef struct psn_heuristics_api {
     uint64_t (*evaluate_all)(const psn_host*, uint64_t which, const psn_facts*,
                              void (*heard)(void* user, uint32_t index, psn_rc, const psn_verdict*),
                              void* user);
+    /* [loop] prepare() of the same, before evaluate_all(): as soon as routes and keys are known. */
+    void (*prepare_all)(const psn_host*, uint64_t which, const psn_facts*);
 } psn_heuristics_api;
 
 #ifdef __cplusplus

@@ -5,6 +5,7 @@
 #include <persona/sdk/series.hpp>
 #include <persona/sdk/siphash.hpp>
 
+#include "libs/abuse/shards.h"
 #include "libs/wsapi/form.h"
 #include "libs/wsapi/seal.h"
 #include "plugins/antiabuse/answer.h"
@@ -166,7 +167,9 @@ class AntiAbuse final : public sdk::Filter {
     }
 
     [[nodiscard]] std::uint64_t newId() {
-        const auto n = next_id_.fetch_add(1, std::memory_order_relaxed);
+        const auto part = abuse::partOf(next_ids_.size());
+        const auto nth = next_ids_[part].fetch_add(1, std::memory_order_relaxed);
+        const std::uint64_t n = nth * next_ids_.size() + part;
         return sdk::sipHashOf<1, 3>(ids_, {reinterpret_cast<const char*>(&n), sizeof n}) | 1;
     }
 
@@ -303,7 +306,8 @@ class AntiAbuse final : public sdk::Filter {
     Tarpit tarpit_;
     const Latency plain_, with_body_;
     sdk::SipSecret ids_;
-    std::atomic<std::uint64_t> next_id_{0};
+    struct alignas(64) NextId : std::atomic<std::uint64_t> {};
+    std::array<NextId, 8> next_ids_{};            ///< a loop counts its own
     std::atomic<std::int64_t> wall_ahead_ms_{0};  ///< of the monotonic one
     sdk::Metric tarpitted_, refused_, passed_, stopped_signed_in_;
     std::array<sdk::Metric, 2> put_;  ///< work, mail

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "host/bridge/stream.h"
+#include "host/bridge/ticks.h"
 
 namespace persona::host::bridge {
 
@@ -39,7 +40,8 @@ bool Candidate::evaluate(const psn_facts& facts, psn_verdict& out, unsigned loop
     if (in_shadow || !isAsked(facts.now_ns)) return false;
     const OnlyLooking looking;
     // One that fails is found in its faults; what on_error says of it is no verdict of its own.
-    return tried_->evaluate(facts, out, loop) == PSN_OK;
+    auto from = ticks();
+    return tried_->evaluate(facts, out, loop, from) == PSN_OK;
 }
 
 void Candidate::compare(const psn_facts& facts, const psn_verdict& own, const psn_verdict& acting) {

@@ -1,6 +1,7 @@
 #include "host/bridge/heuristics.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstring>
 
@@ -12,8 +13,43 @@ namespace persona::host::bridge {
 
 namespace {
 
-psn_str literal(std::string_view s) {
-    return toAbi(s);
+bool saysSomething(const psn_verdict& v) {
+    return v.kind != PSN_VERDICT_ABSTAIN || v.weight != 0 || v.hints != 0 || v.grants != 0 ||
+           v.set_cookie.n != 0;
+}
+
+/// Of a list, those that there are.
+std::uint64_t within(const Heuristics& all, std::uint64_t which) {
+    return all.size() < 64 ? which & ((1ULL << all.size()) - 1) : which;
+}
+
+/// psn.heuristics/draft-1 prepare_all: first for what the host needs of them, then for their own.
+void prepareAll(const Heuristics& all, std::uint64_t which, const psn_facts& facts) {
+    which = within(all, which);
+    for (auto rest = which; rest != 0; rest &= rest - 1) all[std::countr_zero(rest)]->prefetch();
+    for (auto rest = which; rest != 0; rest &= rest - 1)
+        all[std::countr_zero(rest)]->prepare(facts);
+}
+
+/// psn.heuristics/draft-1 evaluate_all.
+template <typename Heard>
+std::uint64_t evaluateAll(const Heuristics& all, std::uint64_t which, const psn_facts& facts,
+                          Heard&& heard) {
+    std::uint64_t answered = 0;
+    // The end of one call is the beginning of the next.
+    auto from = ticks();
+    for (which = within(all, which); which != 0; which &= which - 1) {
+        const auto i = static_cast<std::uint32_t>(std::countr_zero(which));
+        auto& one = *all[i];
+        if (!one.looksAt(facts)) continue;
+        psn_verdict v;
+        const auto rc = one.evaluate(facts, v, current_loop, from);
+        if (rc == PSN_OK) answered |= 1ULL << i;
+        if (rc == PSN_OK && !saysSomething(v)) continue;
+        heard(i, rc, v);
+        from = ticks();
+    }
+    return answered;
 }
 
 }  // namespace
@@ -25,18 +61,20 @@ Heuristic::~Heuristic() {
 }
 
 void Heuristic::tryOut(std::unique_ptr<Candidate> candidate) {
-    if (auto* before = candidate_.load()) before->close();
+    if (auto* before = call_.candidate.load()) before->close();
     candidates_.push_back(std::move(candidate));
-    candidate_.store(candidates_.back().get());
+    call_.candidate.store(candidates_.back().get());
 }
 
-psn_rc Heuristic::evaluate(const psn_facts& facts, psn_verdict& out, unsigned loop) {
-    auto* candidate = candidate_.load(std::memory_order_acquire);
-    if (candidate == nullptr) return judge(facts, out, loop);
+psn_rc Heuristic::evaluate(const psn_facts& facts, psn_verdict& out, unsigned loop,
+                           std::uint64_t& from) {
+    auto* candidate = call_.candidate.load(std::memory_order_acquire);
+    if (candidate == nullptr) return judge(facts, out, loop, from);
     // Before the acting one, so that both see the tables as they were.
     psn_verdict tried{};
     const bool asked = candidate->evaluate(facts, tried, loop);
-    const auto rc = judge(facts, out, loop);
+    from = ticks();
+    const auto rc = judge(facts, out, loop, from);
     if (asked && rc == PSN_OK) candidate->compare(facts, tried, out);
     return rc;
 }
@@ -55,37 +93,62 @@ std::string Heuristic::adopt(const psn_plugin_entry& entry, Lifecycle& out,
     return "";
 }
 
-psn_rc Heuristic::judge(const psn_facts& facts, psn_verdict& out, unsigned loop) {
-    const auto onError = [&](psn_rc rc, std::string_view reason) {
-        out = {};
-        out.struct_size = sizeof out;
-        out.kind = settings.deny_on_error ? PSN_VERDICT_DENY : PSN_VERDICT_ABSTAIN;
-        out.reason = literal(reason);
-        return rc;
-    };
-    if (quarantined) return onError(PSN_GONE, "quarantine");
-    if (breaker.isOpen(facts.now_ns)) return onError(PSN_DENIED, "breaker");
+std::string Heuristic::created() {
+    routes_ = factory_.routes == 0 ? ~0U : factory_.routes;
+    if (factory_.routes_of != nullptr) routes_ &= factory_.routes_of(instance);
+    call_.evaluate = factory_.evaluate;
+    call_.observe = factory_.observe;
+    call_.prepare = factory_.prepare;
+    call_.instance = instance;
+    call_.tag = tag;
+    call_.budget_ticks = budgetTicks();
+    call_.facts = factory_.facts;
+    return "";
+}
+
+void Heuristic::prepare(const psn_facts& facts) const {
+    if (call_.prepare == nullptr || !looksAt(facts) || breaker.isOpen(facts.now_ns)) return;
+    const InPlugin mark(call_.tag);
+    try {
+        call_.prepare(call_.instance, &facts);
+    } catch (...) {  // evaluate() is where its faults are counted
+    }
+}
+
+psn_rc Heuristic::failed(psn_rc rc, std::string_view reason, psn_verdict& out) const {
+    out = {};
+    out.struct_size = sizeof out;
+    out.kind = settings.deny_on_error ? PSN_VERDICT_DENY : PSN_VERDICT_ABSTAIN;
+    out.reason = toAbi(reason);
+    return rc;
+}
+
+psn_rc Heuristic::judge(const psn_facts& facts, psn_verdict& out, unsigned loop,
+                        std::uint64_t& from) {
+    if (call_.instance == nullptr) return failed(PSN_GONE, "quarantine", out);
+    if (breaker.isOpen(facts.now_ns)) return failed(PSN_DENIED, "breaker", out);
     breaker.called(loop);
     out = {};
     out.struct_size = sizeof out;
-    const auto from = ticks();
     psn_rc rc = PSN_FAIL;
     {
-        const InPlugin mark(tag);
+        const InPlugin mark(call_.tag);
         try {
-            rc = factory_.evaluate(instance, &facts, &out);
+            rc = call_.evaluate(call_.instance, &facts, &out);
         } catch (...) {
             rc = PSN_FAIL;
         }
     }
-    ended(ticks() - from);
+    const auto taken = ticks() - from;
+    from += taken;
+    if (taken > call_.budget_ticks) overran(taken);
     if (rc == PSN_OK && out.kind <= PSN_VERDICT_DROP && out.weight <= 1000 && out.level <= 15) {
         breaker.succeeded();
         return PSN_OK;
     }
     fault(rc == PSN_OK ? Fault::BadResult : Fault::Failed,
           rc == PSN_OK ? "evaluate gave a verdict out of range" : "evaluate failed");
-    return onError(PSN_FAIL, "fault");
+    return failed(PSN_FAIL, "fault", out);
 }
 
 template <typename F>
@@ -94,25 +157,25 @@ psn_rc Heuristic::timed(const char* what, F&& f) {
     psn_rc rc = PSN_FAIL;
     bool threw = true;
     {
-        const InPlugin mark(tag);
+        const InPlugin mark(call_.tag);
         try {
             rc = f();
             threw = false;
         } catch (...) {
         }
     }
-    ended(ticks() - from);
+    if (const auto taken = ticks() - from; taken > call_.budget_ticks) overran(taken);
     if (threw) fault(Fault::Failed, std::string("an exception left ") + what);
     return rc;
 }
 
 /// Also with an open breaker: what was counted up for a request must come down with it.
 void Heuristic::observe(const psn_facts& facts, const psn_outcome& outcome) {
-    if (auto* candidate = candidate_.load(std::memory_order_acquire))
+    if (auto* candidate = call_.candidate.load(std::memory_order_acquire))
         candidate->observe(facts, outcome);
-    if (instance == nullptr || factory_.observe == nullptr) return;
+    if (call_.instance == nullptr || call_.observe == nullptr) return;
     timed("observe", [&] {
-        factory_.observe(instance, &facts, &outcome);
+        call_.observe(call_.instance, &facts, &outcome);
         return PSN_OK;
     });
 }
@@ -157,14 +220,15 @@ const psn_heuristics_api& heuristicsApi() {
                     toAbi(manifest.id),
                     toAbi(manifest.version),
                     toAbi(one->image->hash),
-                    one->factory().routes,
+                    one->routes(),
                     one->factory().challenge != nullptr ? 1U : 0U};
             return PSN_OK;
         },
         [](const psn_host* h, std::uint32_t i, const psn_facts* facts, psn_verdict* out) -> psn_rc {
             auto* one = find(h, i);
             if (one == nullptr || facts == nullptr || out == nullptr) return PSN_NOT_FOUND;
-            return one->evaluate(*facts, *out, current_loop);
+            auto from = ticks();
+            return one->evaluate(*facts, *out, current_loop, from);
         },
         [](const psn_host* h, std::uint32_t i, const psn_facts* facts, const psn_outcome* outcome) {
             auto* one = find(h, i);
@@ -191,6 +255,19 @@ const psn_heuristics_api& heuristicsApi() {
             auto* one = find(h, i);
             return one == nullptr || say == nullptr ? PSN_NOT_FOUND
                                                     : one->command(words, say, user);
+        },
+        [](const psn_host* h, std::uint64_t which, const psn_facts* facts,
+           void (*heard)(void*, std::uint32_t, psn_rc, const psn_verdict*),
+           void* user) -> std::uint64_t {
+            const auto* all = PluginContext::of(h).heuristics;
+            if (all == nullptr || facts == nullptr || heard == nullptr) return 0;
+            return evaluateAll(
+                *all, which, *facts,
+                [&](std::uint32_t i, psn_rc rc, const psn_verdict& v) { heard(user, i, rc, &v); });
+        },
+        [](const psn_host* h, std::uint64_t which, const psn_facts* facts) {
+            const auto* all = PluginContext::of(h).heuristics;
+            if (all != nullptr && facts != nullptr) prepareAll(*all, which, *facts);
         }};
     return kApi;
 }

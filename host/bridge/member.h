@@ -81,16 +81,17 @@ class Member {
     [[nodiscard]] std::uint64_t overBudget() const { return over_budget_.load(); }
 
   protected:
+    [[nodiscard]] std::uint64_t budgetTicks() const { return budget_ticks_; }
+    void overran(std::uint64_t taken_ticks);
     /// The factory's life cycle, and its options. Empty, or what is wrong with the factory.
     virtual std::string adopt(const psn_plugin_entry& entry, Lifecycle& out,
                               const psn_option*& options, std::size_t& count) = 0;
     virtual std::string created() { return ""; }
 
   private:
-    void overran(std::uint64_t taken_ticks);
     Lifecycle life_{};
     std::unique_ptr<config::PluginConfig> options_;
-    std::uint64_t budget_ticks_;
+    const std::uint64_t budget_ticks_;
     std::atomic<std::uint64_t> over_budget_{0};
     bool active_ = false;
     std::array<Tally, 3> faults_;  ///< by Fault

@@ -1,6 +1,10 @@
 #include "plugins/antiabuse/answer.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <initializer_list>
+#include <string_view>
 
 #include "plugins/antiabuse/explain.h"
 
@@ -19,6 +23,32 @@ const char* reasonOf(unsigned status) {
                            : "too many requests";
 }
 
+/// A number as text, on the stack.
+class Digits {
+  public:
+    explicit Digits(std::uint32_t number) {
+        const auto end = std::to_chars(text_.data(), text_.data() + text_.size(), number).ptr;
+        size_ = static_cast<std::size_t>(end - text_.data());
+    }
+    operator std::string_view() const {  // NOLINT(google-explicit-constructor)
+        return {text_.data(), size_};
+    }
+
+  private:
+    std::array<char, 10> text_;
+    std::size_t size_;
+};
+
+/// With one allocation.
+std::string joined(std::initializer_list<std::string_view> parts) {
+    std::size_t size = 0;
+    for (const auto part : parts) size += part.size();
+    std::string out;
+    out.reserve(size);
+    for (const auto part : parts) out += part;
+    return out;
+}
+
 std::uint32_t secondsOf(std::uint32_t ms, unsigned spread) {
     const auto with_jitter = static_cast<std::uint64_t>(ms) * (1'024 + spread) / 1'024;
     return std::max(1U, static_cast<std::uint32_t>((with_jitter + 999) / 1'000));
@@ -34,7 +64,9 @@ Answer answerFor(const psn_facts& facts, const Decision& decision, const psn_ver
         a.status = 400;
     const bool is_api =
         facts.route_class != PSN_ROUTE_STATIC && facts.route_class != PSN_ROUTE_VIEW;
-    a.headers = {{"BID-AA-Id", hexOf(id)}, {"Cache-Control", "no-store"}};
+    a.headers.reserve(7);
+    a.headers.emplace_back("BID-AA-Id", hexOf(id));
+    a.headers.emplace_back("Cache-Control", "no-store");
     std::uint32_t seconds = 0;
     if (a.status == 429 || a.status == 503) {
         seconds =
@@ -42,11 +74,11 @@ Answer answerFor(const psn_facts& facts, const Decision& decision, const psn_ver
                       challenge != nullptr ? 0 : spread);
         a.headers.emplace_back("Retry-After", std::to_string(seconds));
         if (budget != nullptr && budget->window_ms != 0) {
-            const auto name = "\"" + sdk::text(budget->reason) + "\"";
+            const auto name = sdk::view(budget->reason);
             a.headers.emplace_back("RateLimit-Policy",
-                                   name + ";q=" + std::to_string(budget->budget) + ";w=" +
-                                       std::to_string(std::max(1U, budget->window_ms / 1'000)));
-            a.headers.emplace_back("RateLimit", name + ";r=0;t=" + std::to_string(seconds));
+                                   joined({"\"", name, "\";q=", Digits(budget->budget), ";w=",
+                                           Digits(std::max(1U, budget->window_ms / 1'000))}));
+            a.headers.emplace_back("RateLimit", joined({"\"", name, "\";r=0;t=", Digits(seconds)}));
         }
     }
     if (challenge != nullptr) {
@@ -55,18 +87,20 @@ Answer answerFor(const psn_facts& facts, const Decision& decision, const psn_ver
         a.body = sdk::text(challenge->body);
         return a;
     }
-    const std::string reason = reasonOf(a.status);
+    const std::string_view reason = reasonOf(a.status);
+    const Digits wait(seconds);
     if (!is_api) {
         a.headers.emplace_back("Content-Type", "text/plain; charset=utf-8");
-        a.body = reason + (seconds == 0 ? "" : "; try again in " + std::to_string(seconds) + " s") +
-                 "\n";
+        a.body = seconds == 0 ? joined({reason, "\n"})
+                              : joined({reason, "; try again in ", wait, " s\n"});
         return a;
     }
     a.headers.emplace_back("Content-Type", "application/json; charset=utf-8");
-    a.body = std::string(facts.route_class == PSN_ROUTE_VERIFY ? "{\"status\":\"failure\""
-                                                               : "{\"success\":false") +
-             ",\"reason\":\"" + reason + "\"" +
-             (seconds == 0 ? "" : ",\"retry_after\":" + std::to_string(seconds)) + "}";
+    const std::string_view begin = facts.route_class == PSN_ROUTE_VERIFY
+                                       ? "{\"status\":\"failure\",\"reason\":\""
+                                       : "{\"success\":false,\"reason\":\"";
+    a.body = seconds == 0 ? joined({begin, reason, "\"}"})
+                          : joined({begin, reason, "\",\"retry_after\":", wait, "}"});
     return a;
 }
 

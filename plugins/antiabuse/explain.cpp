@@ -42,7 +42,7 @@ void Explain::note(std::uint64_t id, std::int64_t wall_ms, std::int64_t now_ns,
                    const Decision& decision) {
     const std::lock_guard lock(mutex_);
     auto& r = ring_[next_++ % kRing];
-    r = {};
+    r.rules = 0;
     r.id = id;
     r.wall_ms = wall_ms;
     r.route = {facts.route.p, facts.route.n};

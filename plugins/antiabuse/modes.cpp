@@ -45,6 +45,15 @@ void Modes::bind(std::size_t number, std::string_view heuristic) {
     set(number, at == heuristics_.end() ? fallback_ : at->second);
 }
 
+void Modes::set(std::size_t number, Mode mode) {
+    by_number_[number].store(mode.packed(), std::memory_order_relaxed);
+    const auto bit = 1ULL << number;
+    if (mode.kind == Mode::Off)
+        off_.fetch_or(bit, std::memory_order_relaxed);
+    else
+        off_.fetch_and(~bit, std::memory_order_relaxed);
+}
+
 Mode Modes::of(std::size_t number, std::string_view heuristic, std::string_view reason) const {
     const auto own = of(number);
     if (reasons_.empty()) return own;

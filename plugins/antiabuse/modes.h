@@ -47,9 +47,9 @@ class Modes {
     }
     [[nodiscard]] Mode of(std::size_t number, std::string_view heuristic,
                           std::string_view reason) const;
-    void set(std::size_t number, Mode mode) {
-        by_number_[number].store(mode.packed(), std::memory_order_relaxed);
-    }
+    void set(std::size_t number, Mode mode);
+    /// Bits 1 << number of those that are not asked.
+    [[nodiscard]] std::uint64_t off() const { return off_.load(std::memory_order_relaxed); }
     /// Names in the configuration that are no rule of the heuristics that were bound.
     [[nodiscard]] const std::map<std::string, Mode, std::less<>>& reasons() const {
         return reasons_;
@@ -59,6 +59,7 @@ class Modes {
     std::map<std::string, Mode, std::less<>> heuristics_, reasons_;
     const Mode fallback_;
     std::array<std::atomic<std::uint32_t>, kMost> by_number_{};
+    std::atomic<std::uint64_t> off_{0};
 };
 
 }  // namespace persona::antiabuse

@@ -30,6 +30,8 @@ Panel::Panel(const sdk::Host& host, const std::map<std::string, Mode>& modes, Mo
                              nullptr) != PSN_OK)
         throw std::runtime_error("the table of modes cannot be opened");
     // A harness has no heuristics to ask.
+    if (api_ != nullptr && api_->struct_size < sizeof *api_)
+        throw std::runtime_error("the host lacks " PSN_HEURISTICS_ID " as it is here");
     count_ = api_ == nullptr ? 0 : api_->count(host.raw());
     if (count_ + 2 > Modes::kMost)
         throw std::runtime_error("more than " + std::to_string(Modes::kMost - 2) + " heuristics");
@@ -44,7 +46,7 @@ Panel::Panel(const sdk::Host& host, const std::map<std::string, Mode>& modes, Mo
         all_[i].routes = info.routes;
         all_[i].challenges = info.challenges != 0;
         for (std::uint32_t r = 0; r < PSN_ROUTE_COUNT; ++r)
-            if (info.routes == 0 || (info.routes >> r & 1) != 0) by_route_[r].push_back(i);
+            if ((info.routes >> r & 1) != 0) by_route_[r] |= 1ULL << i;
     }
     all_[penalty()].id = "penalty";
     all_[parser()].id = "parser";
@@ -82,7 +84,7 @@ void Panel::declare(One& one, const std::string& name) {
 void Panel::declareSeries(One& one) {
     one.mode = sdk::series(host_, PSN_METRIC_GAUGE, "bid_aa_mode", {{"detector", one.id}});
     for (std::uint32_t route = 0; route < PSN_ROUTE_COUNT; ++route) {
-        if (one.routes != 0 && (one.routes >> route & 1) == 0) continue;
+        if ((one.routes >> route & 1) == 0) continue;
         for (std::uint32_t kind = PSN_VERDICT_ALLOW; kind <= PSN_VERDICT_DROP; ++kind)
             for (const bool acts : {false, true})
                 one.by_route[route][kind][acts ? 1 : 0] =
@@ -114,23 +116,37 @@ void Panel::grant(std::uint32_t grants, psn_facts& f) const {
                                                   : std::min(f.priority, priorityOf(f, under_way));
 }
 
+/// Where what is said of one request goes.
+struct Panel::Hearing {
+    const Panel& panel;
+    psn_facts& facts;
+    Findings& findings;
+    std::vector<std::string>& cookies;
+};
+
+void Panel::prepare(const psn_facts& facts) const {
+    if (count_ != 0) api_->prepare_all(host_.raw(), asked(facts), &facts);
+}
+
 std::uint64_t Panel::ask(psn_facts& facts, Findings& findings,
                          std::vector<std::string>& cookies) const {
-    std::uint64_t asked = 0;
-    for (const auto i : by_route_[facts.route_class]) {
-        if (modes_.of(i).kind == Mode::Off) continue;
-        psn_verdict v{};
-        const auto rc = api_->evaluate(host_.raw(), i, &facts, &v);
-        if (rc == PSN_OK)
-            asked |= 1ULL << i;
-        else
-            faults_.add();
-        if (v.grants != 0) grant(v.grants, facts);
-        if (v.set_cookie.n != 0) cookies.push_back(sdk::text(v.set_cookie));
-        if (v.kind == PSN_VERDICT_ABSTAIN && v.weight == 0 && v.hints == 0) continue;
-        find(i, v, facts, findings);
-    }
-    return asked;
+    if (count_ == 0) return 0;
+    Hearing hearing{*this, facts, findings, cookies};
+    return api_->evaluate_all(
+        host_.raw(), asked(facts), &facts,
+        [](void* user, std::uint32_t rule, psn_rc rc, const psn_verdict* v) {
+            auto& h = *static_cast<Hearing*>(user);
+            h.panel.hear(h, rule, rc, *v);
+        },
+        &hearing);
+}
+
+void Panel::hear(Hearing& h, std::uint32_t rule, psn_rc rc, const psn_verdict& v) const {
+    if (rc != PSN_OK) faults_.add();
+    if (v.grants != 0) grant(v.grants, h.facts);
+    if (v.set_cookie.n != 0) h.cookies.push_back(sdk::text(v.set_cookie));
+    if (v.kind == PSN_VERDICT_ABSTAIN && v.weight == 0 && v.hints == 0) return;
+    find(rule, v, h.facts, h.findings);
 }
 
 void Panel::find(std::uint32_t rule, const psn_verdict& v, psn_facts& facts,

@@ -24,6 +24,8 @@ class Panel {
     [[nodiscard]] std::uint32_t penalty() const { return count_; }
     [[nodiscard]] std::uint32_t parser() const { return count_ + 1; }
 
+    /// [loop] Has the memory asked for what ask() will look at; all but standing is known.
+    void prepare(const psn_facts& facts) const;
     /// [loop] Asks all that want to know of such a route: findings, and the facts with what they
     /// grant. Returns bits of those whose observe() must follow. `cookies`: Set-Cookie values.
     std::uint64_t ask(psn_facts& facts, Findings& findings,
@@ -51,7 +53,7 @@ class Panel {
   private:
     struct One {
         std::string id, version, hash;
-        std::uint32_t routes = 0;
+        std::uint32_t routes = ~0U;  ///< bits 1 << PSN_ROUTE_*
         bool challenges = false;
         psn_heuristic_stats before{};
         /// By kind of verdict; enforced, and monitored alone.
@@ -61,16 +63,23 @@ class Panel {
             by_route;
         sdk::Metric mode;  ///< of the page: 0 off, 1 monitor, 2 sample, 3 enforce
     };
+    /// Bits 1 << index of those that look at such a route and are not off.
+    [[nodiscard]] std::uint64_t asked(const psn_facts& facts) const {
+        return by_route_[facts.route_class] & ~modes_.off();
+    }
     void declare(One& one, const std::string& name);
     void declareSeries(One& one);
     void set(std::size_t rule, Mode mode);
     void count(std::uint32_t rule, std::uint32_t route, std::uint32_t kind, bool acts) const;
     void grant(std::uint32_t grants, psn_facts& facts) const;
+    /// What one heuristic says.
+    struct Hearing;
+    void hear(Hearing& hearing, std::uint32_t rule, psn_rc rc, const psn_verdict& verdict) const;
     const sdk::Host& host_;
     const psn_heuristics_api* const api_;
     std::uint32_t count_ = 0;
     std::vector<One> all_;
-    std::array<std::vector<std::uint32_t>, PSN_ROUTE_COUNT> by_route_;
+    std::array<std::uint64_t, PSN_ROUTE_COUNT> by_route_{};  ///< bits 1 << index of who looks at it
     Modes modes_;
     psn_counter_table* kept_modes_ = nullptr;
     sdk::Metric demoted_, faults_;

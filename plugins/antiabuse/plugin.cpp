@@ -5,6 +5,7 @@
 #include <persona/sdk/series.hpp>
 #include <persona/sdk/siphash.hpp>
 
+#include "libs/abuse/shards.h"
 #include "libs/wsapi/form.h"
 #include "libs/wsapi/seal.h"
 #include "plugins/antiabuse/answer.h"
@@ -25,12 +26,12 @@ namespace {
 
 constexpr std::uint64_t kFlushMs = 250, kWatchMs = 10'000;
 constexpr std::uint32_t kChallengeWithoutMs = 5'000, kBoxLevel = 12;
+constexpr std::int64_t kMs = 1'000'000;  ///< in nanoseconds
 
 /// What a loop uses again for each request.
 struct Scratch {
     Args args;
     Findings findings;
-    Reader::Out out;
 };
 Scratch& scratch() {
     thread_local Scratch s;
@@ -42,7 +43,7 @@ Scratch& scratch() {
 class AntiAbuse final : public sdk::Filter {
   public:
     struct Context {
-        psn_facts facts{};
+        Reader::Out read{};
         std::uint64_t asked = 0;
         std::int32_t refused_by = -1;
         bool refused = false, judged = false;
@@ -67,6 +68,7 @@ class AntiAbuse final : public sdk::Filter {
           ids_{} {
         const auto octets = host.random(sizeof ids_);
         std::memcpy(ids_.data(), octets.data(), sizeof ids_);
+        setWall();
         tarpitted_ = host.counter("tarpit.held");
         refused_ = host.counter("refused");
         passed_ = host.counter("passed");
@@ -82,7 +84,10 @@ class AntiAbuse final : public sdk::Filter {
     }
 
     void activate() override {
-        every(kFlushMs, [](void* self) { static_cast<AntiAbuse*>(self)->explain_.flush(); });
+        every(kFlushMs, [](void* self) {
+            static_cast<AntiAbuse*>(self)->setWall();
+            static_cast<AntiAbuse*>(self)->explain_.flush();
+        });
         every(kWatchMs, [](void* self) { static_cast<AntiAbuse*>(self)->panel_.watch(); });
     }
     void deactivate() override { tarpit_.end(); }
@@ -113,8 +118,9 @@ class AntiAbuse final : public sdk::Filter {
 
     void onComplete(Context& context, const sdk::FilterStream&, const psn_summary& summary) {
         if (!context.judged) return;
-        auto& f = context.facts;
+        auto& f = context.read.facts;
         auto& o = context.outcome;
+        forgetViews(f);
         f.now_ns = host.monotonicNs();
         o.struct_size = sizeof o;
         o.status = summary.status;
@@ -161,22 +167,28 @@ class AntiAbuse final : public sdk::Filter {
     }
 
     [[nodiscard]] std::uint64_t newId() {
-        const auto n = next_id_.fetch_add(1, std::memory_order_relaxed);
+        const auto part = abuse::partOf(next_ids_.size());
+        const auto nth = next_ids_[part].fetch_add(1, std::memory_order_relaxed);
+        const std::uint64_t n = nth * next_ids_.size() + part;
         return sdk::sipHashOf<1, 3>(ids_, {reinterpret_cast<const char*>(&n), sizeof n}) | 1;
     }
 
     sdk::Flow judge(Context& context, const sdk::FilterStream& s, std::string_view body) {
         auto& here = scratch();
-        auto& f = here.out.facts;
-        const auto now = host.monotonicNs(), wall = host.wallMs();
-        reader_.read(s, body, now, wall, here.args, here.out);
+        auto& f = context.read.facts;
+        const auto now = host.monotonicNs();
+        // One clock is read, and the other one told by it.
+        const auto wall = now / kMs + wall_ahead_ms_.load(std::memory_order_relaxed);
+        reader_.read(s, body, now, wall, here.args, context.read);
+        panel_.prepare(f);
+        reader_.readStanding(context.read);
         f.request_key = newId();
         here.findings.clear();
         context.judged = true;
+        context.outcome.queue_us = ~0U;
         context.asked = panel_.ask(f, here.findings, context.cookies);
-        own(here);
+        own(context.read, here.findings);
         auto d = here.findings.combine(f, options_.weights);
-        keep(context, f);
         if (Latency::isSampled(f.request_key)) (body.empty() ? plain_ : with_body_).endedAfter(now);
         psn_challenge challenge{};
         const bool put = d.kind == PSN_VERDICT_CHALLENGE && panel_.challenge(f, d, challenge);
@@ -187,11 +199,11 @@ class AntiAbuse final : public sdk::Filter {
             d.kind = PSN_VERDICT_THROTTLE;
             d.retry_after_ms = std::max(d.retry_after_ms, kChallengeWithoutMs);
         }
-        punish(here, d, now);
+        punish(f, here.findings, d, now);
         if (explains(here.findings))
             explain_.note(f.request_key, wall, now, sdk::view(s.request().request_id), f,
                           here.findings, d);
-        if (d.refuses()) return refuse(context, s, here, d, put ? &challenge : nullptr);
+        if (d.refuses()) return refuse(context, s, here.findings, d, put ? &challenge : nullptr);
         passed_.add();
         if (d.hints != 0) s.setValue("antiabuse.ask", askFor(d.hints));
         if (d.kind != PSN_VERDICT_DELAY || !tarpit_.hold(s, d.delay_ms)) return sdk::Flow::Continue;
@@ -201,15 +213,15 @@ class AntiAbuse final : public sdk::Filter {
 
     /// The filter's own rules: bodies that nobody can read, and the penalty box. After the others,
     /// for one of them may vouch for the client.
-    void own(Scratch& here) const {
-        auto& f = here.out.facts;
+    void own(Reader::Out& read, Findings& findings) const {
+        auto& f = read.facts;
         if ((f.flags & PSN_FACT_UNPARSED) != 0) {
             psn_verdict v{};
             v.kind = PSN_VERDICT_DENY;
             v.reason = sdk::abi("unparsed");
-            panel_.find(panel_.parser(), v, f, here.findings);
+            panel_.find(panel_.parser(), v, f, findings);
         }
-        if (here.out.boxed_ms == 0) return;
+        if (read.boxed_ms == 0) return;
         // Whoever can show that he is somebody else goes on; where people are known to be, only
         // what can wait is stopped.
         const bool familiar = f.priority <= 1 || (f.flags & PSN_FACT_KNOWN_DEVICE) != 0;
@@ -224,15 +236,15 @@ class AntiAbuse final : public sdk::Filter {
         }
         v.reason = sdk::abi(drop ? std::string_view("strikes") : std::string_view("box"));
         v.key = f.prefix_key[0];
-        v.retry_after_ms = here.out.boxed_ms;
+        v.retry_after_ms = read.boxed_ms;
         v.observed = f.strikes;
         v.budget = ledger_.dropAfter();
-        panel_.find(panel_.penalty(), v, f, here.findings);
+        panel_.find(panel_.penalty(), v, f, findings);
     }
 
     /// Strikes and boxes, for what was refused by a rule that acts; monitored ones change nothing.
-    void punish(const Scratch& here, const Decision& d, std::int64_t now) const {
-        const auto& f = here.out.facts;
+    void punish(const psn_facts& f, const Findings& findings, const Decision& d,
+                std::int64_t now) const {
         if ((f.flags & PSN_FACT_TRUSTED) != 0) return;
         const auto prefix = f.prefix_key[0];
         // Whoever is known to be somebody may be over a limit; the prefix is not struck for it. And
@@ -241,7 +253,7 @@ class AntiAbuse final : public sdk::Filter {
         if (d.kind >= PSN_VERDICT_THROTTLE && d.kind != PSN_VERDICT_SHED && f.priority > 1 &&
             f.route_class != PSN_ROUTE_VERIFY)
             ledger_.strike(prefix, f.credit, now);
-        for (const auto& one : here.findings)
+        for (const auto& one : findings)
             if (one.acts && one.verdict.box_ms != 0)
                 ledger_.box(prefix, f.credit, one.verdict.box_ms, now);
     }
@@ -252,17 +264,17 @@ class AntiAbuse final : public sdk::Filter {
         return false;
     }
 
-    sdk::Flow refuse(Context& context, const sdk::FilterStream& s, const Scratch& here,
+    sdk::Flow refuse(Context& context, const sdk::FilterStream& s, const Findings& findings,
                      const Decision& d, const psn_challenge* challenge) {
         refused_.add();
         context.refused = true;
-        const Finding* by = d.by < 0 ? nullptr : &here.findings[static_cast<std::size_t>(d.by)];
+        const Finding* by = d.by < 0 ? nullptr : &findings[static_cast<std::size_t>(d.by)];
         if (by != nullptr) context.refused_by = static_cast<std::int32_t>(by->rule);
         if (d.kind == PSN_VERDICT_DROP) {
             s.abort();
             return sdk::Flow::Continue;
         }
-        const auto& f = here.out.facts;
+        const auto& f = context.read.facts;
         auto a = answerFor(f, d, by == nullptr ? nullptr : &by->verdict, challenge, f.request_key,
                            static_cast<unsigned>(f.request_key & 255));
         for (const auto& cookie : context.cookies) a.headers.emplace_back("Set-Cookie", cookie);
@@ -270,15 +282,17 @@ class AntiAbuse final : public sdk::Filter {
         return sdk::Flow::Reply;
     }
 
-    /// What observe() will be given: no views of the request, which is gone by then.
-    static void keep(Context& context, const psn_facts& f) {
-        context.facts = f;
-        auto& k = context.facts;
-        k.method = k.path = k.client_address = k.body = {};
-        k.args = nullptr;
-        k.arg_count = 0;
-        k.stream = nullptr;
-        context.outcome.queue_us = ~0U;
+    /// The request is gone when observe() is given its facts.
+    static void forgetViews(psn_facts& f) {
+        f.method = f.path = f.client_address = f.body = {};
+        f.args = nullptr;
+        f.arg_count = 0;
+        f.stream = nullptr;
+    }
+
+    /// [control] Wall clocks are set now and then.
+    void setWall() {
+        wall_ahead_ms_.store(host.wallMs() - host.monotonicNs() / kMs, std::memory_order_relaxed);
     }
 
     const Options options_;
@@ -292,7 +306,9 @@ class AntiAbuse final : public sdk::Filter {
     Tarpit tarpit_;
     const Latency plain_, with_body_;
     sdk::SipSecret ids_;
-    std::atomic<std::uint64_t> next_id_{0};
+    struct alignas(64) NextId : std::atomic<std::uint64_t> {};
+    std::array<NextId, 8> next_ids_{};            ///< a loop counts its own
+    std::atomic<std::int64_t> wall_ahead_ms_{0};  ///< of the monotonic one
     sdk::Metric tarpitted_, refused_, passed_, stopped_signed_in_;
     std::array<sdk::Metric, 2> put_;  ///< work, mail
     sdk::Metric solved_, none_, shown_signed_in_;

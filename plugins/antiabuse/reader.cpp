@@ -28,7 +28,7 @@ bool hasSession(std::string_view cookies) {
 /// The fields of a request that matter here, found in one pass.
 struct Reader::Fields {
     std::string_view cookie, agent, language, accept, type, origin;
-    bool encoded = false;
+    bool encoded = false, proof = false;
     explicit Fields(const psn_request& r) {
         for (std::uint32_t i = 0; i < r.header_count; ++i) {
             const auto name = sdk::view(r.headers[i].name), value = sdk::view(r.headers[i].value);
@@ -40,6 +40,9 @@ struct Reader::Fields {
                         accept = value;
                     else if (sameName(name, "origin"))
                         origin = value;
+                    break;
+                case 8:
+                    if (sameName(name, "bid-work")) proof = true;
                     break;
                 case 10:
                     if (sameName(name, "user-agent")) agent = value;
@@ -143,7 +146,11 @@ void Reader::read(const sdk::FilterStream& stream, std::string_view body, std::i
     ledger_.prefetch(f.prefix_key[0]);
     const Fields fields(r);
     f.path_key = keys_.of(Keys::Kind::Path, sdk::view(r.path));
-    if (r.query.n != 0) f.query_key = keys_.of(Keys::Kind::Query, sdk::view(r.query));
+    if (fields.proof) f.flags |= PSN_FACT_PROOF;
+    if (r.query.n != 0) {
+        f.flags |= PSN_FACT_QUERY;
+        f.query_key = keys_.of(Keys::Kind::Query, sdk::view(r.query));
+    }
     if (fields.agent.size() + fields.language.size() + fields.accept.size() != 0)
         f.agent_key = sdk::mixed(sdk::mixed(keys_.of(Keys::Kind::Agent, fields.agent),
                                             keys_.of(Keys::Kind::Agent, fields.language)),
@@ -153,7 +160,11 @@ void Reader::read(const sdk::FilterStream& stream, std::string_view body, std::i
         f.route_class != PSN_ROUTE_MEASURE)
         readArgs(r, fields, body, args, f);
     readClass(fields.cookie, args.find("email"), wall_ms, f);
-    const auto standing = ledger_.of(f.prefix_key[0], now_ns);
+}
+
+void Reader::readStanding(Out& out) const {
+    auto& f = out.facts;
+    const auto standing = ledger_.of(f.prefix_key[0], f.now_ns);
     f.credit = standing.credit;
     f.strikes = standing.strikes;
     out.boxed_ms = standing.boxed_ms;
@@ -161,7 +172,7 @@ void Reader::read(const sdk::FilterStream& stream, std::string_view body, std::i
     out.under_way =
         (f.route_class == PSN_ROUTE_STATUS || f.route_class == PSN_ROUTE_TOKEN) &&
         ledger_.isUnderWay(f.prefix_key[0], f.route_class == PSN_ROUTE_STATUS ? f.account_key : 0,
-                           now_ns);
+                           f.now_ns);
     f.priority = priorityOf(f, out.under_way);
 }
 

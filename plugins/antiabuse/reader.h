@@ -25,9 +25,13 @@ class Reader {
         std::uint32_t boxed_ms;
         bool under_way;  ///< what a mail of the last hour began
     };
-    /// `body`: the whole of it, or empty. `args` and what it keeps are used by the facts.
+    /// All but the standing of the client. `body`: the whole of it, or empty. `args` and what it
+    /// keeps are used by the facts.
     void read(const sdk::FilterStream& stream, std::string_view body, std::int64_t now_ns,
               std::int64_t wall_ms, Args& args, Out& out) const;
+    /// What is remembered of the client, and so its priority; after read(), which has asked the
+    /// memory for it.
+    void readStanding(Out& out) const;
 
   private:
     struct Fields;

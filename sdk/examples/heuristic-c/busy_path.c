@@ -86,6 +86,8 @@ static const psn_heuristic_factory kFactory = {sizeof(psn_heuristic_factory),
                                                0,
                                                0,
                                                NULL,
+                                               NULL,
+                                               NULL,
                                                NULL};
 
 static psn_rc init(const psn_host* host, psn_err* err) {

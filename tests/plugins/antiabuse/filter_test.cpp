@@ -253,6 +253,21 @@ Said ctl(const Abuse& t, std::vector<std::string> words) {
     return s;
 }
 
+TEST(AntiAbuse, WhoLooksForNothingThatIsThereIsNotAsked) {
+    Abuse t;
+    const auto one = [](const std::string& id) {
+        return "{id: " + id + ", module: " PERSONA_PLUGIN_DIR "/antiabuse/" + id +
+               ".so, on_error: allow}";
+    };
+    t.configure("", one("acl") + ", " + one("cache"));
+    ASSERT_EQ(t.start(), "");
+    for (const auto* target : {"/", "/?a=b", "/wsapi/session_context?a=b"})
+        EXPECT_EQ(t.ask("", "", target).status, 200);
+    EXPECT_THAT(ctl(t, {"show", "acl"}).out, HasSubstr("\"calls\":0,")) << "it has no list";
+    EXPECT_THAT(ctl(t, {"show", "cache"}).out, HasSubstr("\"calls\":1,"))
+        << "it looks at queries of files and pages";
+}
+
 TEST(AntiAbuse, TheOperatorSeesAndChangesModes) {
     Abuse t;
     t.configure("");

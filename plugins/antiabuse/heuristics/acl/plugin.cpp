@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 #include <memory>
 #include <mutex>
@@ -42,6 +43,13 @@ class Acl final : public sdk::Heuristic {
         auto lists = read();
         if (!lists) throw std::runtime_error(lists.error());
         put(std::move(*lists));
+    }
+
+    /// Without a file there is never a list.
+    [[nodiscard]] std::uint32_t routes() const override {
+        const bool lists = std::any_of(files_.begin(), files_.end(),
+                                       [](const auto& file) { return !file.empty(); });
+        return lists ? ~0U : 0U;
     }
 
     void activate() override {

@@ -12,6 +12,7 @@ namespace persona::antiabuse {
 class CacheBusting final : public sdk::Heuristic {
   public:
     static constexpr std::uint32_t kRoutes = 1U << PSN_ROUTE_STATIC | 1U << PSN_ROUTE_VIEW;
+    static constexpr std::uint32_t kFacts = PSN_FACT_QUERY;
     static std::vector<psn_option> options() {
         using sdk::option;
         return {

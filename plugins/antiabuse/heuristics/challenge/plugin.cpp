@@ -23,6 +23,7 @@ using sdk::Verdict;
 class Challenger final : public sdk::Heuristic {
   public:
     static constexpr std::uint32_t kRoutes = antiabuse::kScripted;
+    static constexpr std::uint32_t kFacts = PSN_FACT_PROOF | PSN_FACT_COOKIES;
     static constexpr bool kMakesChallenges = true;
 
     static std::vector<psn_option> options() {

@@ -3,37 +3,44 @@
 #include <atomic>
 #include <memory>
 #include <persona/sdk/heuristic.hpp>
-#include <persona/sdk/siphash.hpp>
 #include <thread>
+#include <utility>
 
 #include "libs/abuse/keys.h"
 
 /// How many requests are under way at once (anti-abuse.md 3.2 "concurrency", 3.3 for passwords).
 namespace persona::antiabuse {
 
-/// Gauges for any number of keys in a fixed room: each key counts in two places and has the lower
-/// count. Another key in one of them does no harm; in both it can only make the count too high, and
-/// by as much as is under way at this moment.
+/// Gauges for any number of keys in a fixed room: each key counts in two places of one cache line
+/// and has the lower count. Another key in one of them does no harm; in both it can only make the
+/// count too high, and by as much as is under way at this moment.
 class Gauges {
   public:
     std::uint32_t up(std::uint64_t key) {
-        const auto a = first(key).fetch_add(1, std::memory_order_relaxed) + 1;
-        const auto b = second(key).fetch_add(1, std::memory_order_relaxed) + 1;
-        return std::min(a, b);
+        const auto [a, b] = of(key);
+        const auto first = a->fetch_add(1, std::memory_order_relaxed) + 1;
+        return std::min(first, b->fetch_add(1, std::memory_order_relaxed) + 1);
     }
     void down(std::uint64_t key) {
-        first(key).fetch_sub(1, std::memory_order_relaxed);
-        second(key).fetch_sub(1, std::memory_order_relaxed);
+        const auto [a, b] = of(key);
+        a->fetch_sub(1, std::memory_order_relaxed);
+        b->fetch_sub(1, std::memory_order_relaxed);
     }
+    void prefetch(std::uint64_t key) const { __builtin_prefetch(&(*lines_)[key % kLines], 1); }
 
   private:
-    static constexpr std::size_t kSlots = 32'768;
-    using Row = std::array<std::atomic<std::uint32_t>, kSlots>;
-    std::atomic<std::uint32_t>& first(std::uint64_t key) { return (*rows_)[0][key % kSlots]; }
-    std::atomic<std::uint32_t>& second(std::uint64_t key) {
-        return (*rows_)[1][sdk::mixed(key, 2) % kSlots];
+    static constexpr std::size_t kLines = 4'096, kInLine = 16;
+    using Gauge = std::atomic<std::uint32_t>;
+    struct alignas(64) Line {
+        std::array<Gauge, kInLine> gauges{};
+    };
+    /// The line by the lower bits, the two places by the upper ones; never the same place twice.
+    std::pair<Gauge*, Gauge*> of(std::uint64_t key) {
+        auto& line = (*lines_)[key % kLines].gauges;
+        const auto a = key >> 60, apart = 1 + (key >> 32) % (kInLine - 1);
+        return {&line[a], &line[(a + apart) % kInLine]};
     }
-    std::unique_ptr<std::array<Row, 2>> rows_ = std::make_unique<std::array<Row, 2>>();
+    std::unique_ptr<std::array<Line, kLines>> lines_ = std::make_unique<std::array<Line, kLines>>();
 };
 
 class Concurrency final : public sdk::Heuristic {
@@ -68,6 +75,8 @@ class Concurrency final : public sdk::Heuristic {
         if (!(strangers_ > 0 && strangers_ <= 1))
             throw std::runtime_error("hashing.strangers: expected more than 0 and at most 1");
     }
+
+    void prepare(const sdk::Facts& f) const { gauges_.prefetch(keyOf(f)); }
 
     /// Gauges go up in any case and come down in observe().
     sdk::Verdict evaluate(const sdk::Facts& f) override {

@@ -5,6 +5,8 @@
 #include <persona/sdk/heuristic.hpp>
 #include <persona/sdk/siphash.hpp>
 
+#include "libs/abuse/shards.h"
+
 /// An alarm, no limit (anti-abuse.md 3.2 "entropy"): how evenly requests are spread over clients,
 /// paths and programs. A flood from few makes the first one fall, one from very many makes it rise,
 /// and both look alike in what they ask for and with what.
@@ -33,13 +35,19 @@ class Entropy final : public sdk::Heuristic {
             gauges_[i] = host.gauge(std::string(kNames[i]) + "_per_mille");
     }
 
+    /// Paths and programs are few.
+    void prepare(const sdk::Facts& f) const {
+        __builtin_prefetch(&counts_[abuse::partOf(kParts)][0][bucket(f.prefixKey(0), 0)], 1);
+    }
+
     sdk::Verdict evaluate(const sdk::Facts& f) override {
         roll(f.nowNs());
         const std::array<std::uint64_t, kKinds> keys{f.prefixKey(0), f.raw().path_key,
                                                      f.agentKey()};
+        auto& counts = counts_[abuse::partOf(kParts)];
         for (std::size_t i = 0; i < kKinds; ++i)
-            counts_[i][sdk::mixed(keys[i], i) % kBuckets].fetch_add(1, std::memory_order_relaxed);
-        total_.fetch_add(1, std::memory_order_relaxed);
+            counts[i][bucket(keys[i], i)].fetch_add(1, std::memory_order_relaxed);
+        total_.add(1);
         return sdk::Verdict::abstain();
     }
 
@@ -56,28 +64,32 @@ class Entropy final : public sdk::Heuristic {
     }
 
   private:
-    static constexpr std::size_t kKinds = 3, kBuckets = 4'096;
+    static constexpr std::size_t kKinds = 3, kBuckets = 4'096, kParts = 4;
+    using Counts = std::array<std::array<std::atomic<std::uint32_t>, kBuckets>, kKinds>;
     static constexpr std::array<const char*, kKinds> kNames{"clients", "paths", "agents"};
     struct Usual {
         double mean = 0, variance = 0, last = 0;
     };
 
+    static std::size_t bucket(std::uint64_t key, std::size_t kind) {
+        return sdk::mixed(key, kind) % kBuckets;
+    }
     void roll(std::int64_t now) {
         if (now < end_.load(std::memory_order_relaxed)) return;
         const std::unique_lock lock(rolling_, std::try_to_lock);
         if (!lock.owns_lock() || now < end_.load(std::memory_order_relaxed)) return;
         const bool first = end_.exchange(now + epoch_ns_) == 0;
-        const auto total = total_.exchange(0);
+        const auto total = total_.take();
         std::array<double, kKinds> h{};
-        for (std::size_t i = 0; i < kKinds; ++i) h[i] = takeEntropy(counts_[i], total);
+        for (std::size_t i = 0; i < kKinds; ++i) h[i] = takeEntropy(i, total);
         if (!first && total >= fewest_) judge(h);
     }
     /// Of 0 (one for all) to 1 (spread evenly), and the counts are cleared.
-    static double takeEntropy(std::array<std::atomic<std::uint32_t>, kBuckets>& counts,
-                              std::uint64_t total) {
+    double takeEntropy(std::size_t kind, std::uint64_t total) {
         double h = 0;
-        for (auto& c : counts) {
-            const auto n = c.exchange(0, std::memory_order_relaxed);
+        for (std::size_t i = 0; i < kBuckets; ++i) {
+            std::uint64_t n = 0;
+            for (auto& part : counts_) n += part[kind][i].exchange(0, std::memory_order_relaxed);
             if (n == 0 || total == 0) continue;
             const double p = static_cast<double>(n) / static_cast<double>(total);
             h -= p * std::log2(p);
@@ -108,8 +120,8 @@ class Entropy final : public sdk::Heuristic {
     const std::int64_t epoch_ns_;
     const double z_;
     const std::uint64_t fewest_, learn_;
-    std::array<std::array<std::atomic<std::uint32_t>, kBuckets>, kKinds> counts_{};
-    std::atomic<std::uint64_t> total_{0};
+    std::array<Counts, kParts> counts_{};  ///< a loop writes to its own
+    abuse::SharedSum total_;
     std::atomic<std::int64_t> end_{0};
     std::mutex rolling_;
     std::array<Usual, kKinds> usual_{};

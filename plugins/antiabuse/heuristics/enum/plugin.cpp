@@ -45,6 +45,16 @@ class Enumeration final : public sdk::Heuristic {
         table_ = std::make_unique<sdk::RateTable>(host.raw(), "enum.asked", number("slots"), false);
     }
 
+    void prepare(const Facts& f) const {
+        if (f.accountKey() == 0) return;
+        for (std::uint32_t i = 0; i < 3; ++i) {
+            if (f.prefixKey(i) == 0) continue;
+            table_->prefetch(f.prefixKey(i), kUnknown + i);
+            table_->prefetch(f.prefixKey(i), kDistinct + i);
+            table_->prefetch(pairOf(f.prefixKey(i), f.accountKey()), kPair + i);
+        }
+    }
+
     Verdict evaluate(const Facts& f) override {
         if (f.accountKey() == 0 || f.is(PSN_FACT_KNOWN_DEVICE)) return Verdict::abstain();
         const bool paid = f.is(PSN_FACT_PAID);

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "libs/abuse/keys.h"
+#include "libs/abuse/shards.h"
 #include "plugins/antiabuse/heuristics/heavy/sketch.h"
 
 /// The few that ask for most of what there is (anti-abuse.md 3.2 "heavy"), by requests and by
@@ -56,6 +57,11 @@ class Heavy final : public sdk::Heuristic {
         costs_.floor = static_cast<std::uint32_t>(seconds_ * 500);
     }
 
+    void prepare(const sdk::Facts& f) const {
+        requests_.now->prefetch(f.prefixKey(0));
+        costs_.now->prefetch(f.prefixKey(0));
+    }
+
     sdk::Verdict evaluate(const sdk::Facts& f) override {
         if (isLeftOut(f)) return sdk::Verdict::abstain();
         roll(f.nowNs());
@@ -76,13 +82,13 @@ class Heavy final : public sdk::Heuristic {
     /// where it stands: who is counted at that moment is forgiven.
     struct Counted {
         std::unique_ptr<Sketch> now = std::make_unique<Sketch>();
-        std::atomic<std::uint64_t> total{0};
+        abuse::SharedSum total;
         double busy = 0;
         std::uint32_t floor = 0;
         /// What is heavy, as the last epoch says; UINT32_MAX: nothing, there is room for all.
         std::atomic<std::uint32_t> bound{UINT32_MAX};
         std::uint32_t add(std::uint64_t key, std::uint32_t n) {
-            total.fetch_add(n, std::memory_order_relaxed);
+            total.add(n);
             return now->add(key, n);
         }
         [[nodiscard]] std::uint32_t count(std::uint64_t key) const { return now->count(key); }
@@ -117,7 +123,7 @@ class Heavy final : public sdk::Heuristic {
     }
     /// The bound of the epoch that begins, from the one that ends.
     void next(Counted& c) const {
-        const auto total = static_cast<double>(c.total.exchange(0, std::memory_order_relaxed));
+        const auto total = static_cast<double>(c.total.take());
         auto counts = c.now->counts();
         std::uint32_t bound = UINT32_MAX;
         if (total > c.busy && !counts.empty()) {

@@ -33,6 +33,7 @@ class Sketch {
         lowest->store(static_cast<std::uint64_t>(tag) << 32 | count, std::memory_order_relaxed);
         return count;
     }
+    void prefetch(std::uint64_t key) const { __builtin_prefetch(&sets_[key % kSets], 1); }
     [[nodiscard]] std::uint32_t count(std::uint64_t key) const {
         const auto tag = static_cast<std::uint32_t>(key >> 32) | 1;
         for (const auto& c : sets_[key % kSets]) {
@@ -60,7 +61,7 @@ class Sketch {
     static std::uint32_t sum(std::uint32_t a, std::uint32_t b) {
         return a > UINT32_MAX - b ? UINT32_MAX : a + b;
     }
-    std::array<std::array<std::atomic<std::uint64_t>, kWays>, kSets> sets_{};
+    alignas(64) std::array<std::array<std::atomic<std::uint64_t>, kWays>, kSets> sets_{};
 };
 
 }  // namespace persona::antiabuse

@@ -73,6 +73,11 @@ class Mail final : public sdk::Heuristic {
         table_ = std::make_unique<sdk::RateTable>(host.raw(), "mail.sent", number("slots"), true);
     }
 
+    void prepare(const Facts& f) const {
+        if (f.routeClass() != PSN_ROUTE_STAGE) return;
+        each(f, [&](const Limit& l) { table_->prefetch(l.key, l.rule); });
+    }
+
     Verdict evaluate(const Facts& f) override {
         if (f.routeClass() != PSN_ROUTE_STAGE) return Verdict::abstain();
         std::optional<Verdict> refusal;

@@ -57,11 +57,16 @@ class RateLimits final : public sdk::Heuristic {
           credit_(config.real("credit")),
           credit_most_(static_cast<double>(config.num("credit_most"))) {}
 
-    sdk::Verdict evaluate(const sdk::Facts& f) override {
+    void prepare(const sdk::Facts& f) const {
         Charges charges;
         collect(f, charges);
         for (std::size_t i = 0; i < charges.count; ++i)
             charges.all[i].table->prefetch(charges.all[i].key, charges.all[i].rule);
+    }
+
+    sdk::Verdict evaluate(const sdk::Facts& f) override {
+        Charges charges;
+        collect(f, charges);
         std::uint32_t grants = 0;
         for (std::size_t i = 0; i < charges.count; ++i) {
             const auto& c = charges.all[i];

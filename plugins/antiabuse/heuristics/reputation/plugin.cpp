@@ -50,6 +50,8 @@ class Reputation final : public sdk::Heuristic {
           credit_(config.real("credit")),
           credit_most_(static_cast<double>(config.num("credit_most"))) {}
 
+    void prepare(const sdk::Facts& f) const { table_.prefetch(f.prefixKey(0), 0); }
+
     sdk::Verdict evaluate(const sdk::Facts& f) override {
         if (f.is(PSN_FACT_TRUSTED)) return sdk::Verdict::abstain();
         const auto key = f.prefixKey(0);

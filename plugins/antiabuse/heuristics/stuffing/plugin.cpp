@@ -55,6 +55,11 @@ class Stuffing final : public sdk::Heuristic {
             throw std::runtime_error("no timer to be had");
     }
 
+    void prepare(const Facts& f) const {
+        table_->prefetch(pairOf(f.prefixKey(0), f.agentKey()), kCame);
+        table_->prefetch(f.prefixKey(0), kFirst);
+    }
+
     Verdict evaluate(const Facts& f) override {
         const auto visitor = pairOf(f.prefixKey(0), f.agentKey());
         if (f.routeClass() == PSN_ROUTE_CONTEXT) {

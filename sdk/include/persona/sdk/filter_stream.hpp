@@ -89,6 +89,7 @@ class FilterStream {
     /// Then return Flow::Reply. PSN_GONE: there is a reply already, or the head has been sent.
     psn_rc reply(unsigned status, const Headers& headers, std::string_view body) const {
         std::vector<psn_header> fields;
+        fields.reserve(headers.size());
         for (const auto& [n, v] : headers) fields.push_back({abi(n), abi(v)});
         const psn_response r{sizeof(psn_response),
                              status,

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "facts.hpp"
@@ -23,10 +24,12 @@ struct Challenge {
 };
 
 /// Base of a heuristic. Derive, implement evaluate, name the class in PSN_HEURISTIC_PLUGIN.
-/// `static constexpr std::uint32_t kRoutes` in the derived class limits what it is asked about.
+/// `static constexpr std::uint32_t kRoutes` and kFacts in the derived class limit what it is asked
+/// about.
 class Heuristic {
   public:
     static constexpr std::uint32_t kRoutes = 0;      ///< bits 1 << PSN_ROUTE_*; 0: all
+    static constexpr std::uint32_t kFacts = 0;       ///< bits PSN_FACT_*, one of which is there
     static constexpr bool kMakesChallenges = false;  ///< true: challenge() is called
     Heuristic(const psn_host* host, const psn_config* config)
         : host(host),
@@ -38,6 +41,10 @@ class Heuristic {
     Heuristic& operator=(const Heuristic&) = delete;
     virtual void activate() {}    ///< [control] may throw
     virtual void deactivate() {}  ///< [control]
+    /// [control] Of kRoutes, those that its options leave it anything to say about.
+    [[nodiscard]] virtual std::uint32_t routes() const { return ~0U; }
+    /// [loop] Prefetches what evaluate() will look at; called when it is hidden.
+    void prepare(const Facts&) const {}
     /// [loop] Pure and quick; on several loops at once.
     virtual Verdict evaluate(const Facts& facts) = 0;
     /// [loop] After the answer, once for each evaluate() that did not throw. Facts without texts.
@@ -60,6 +67,14 @@ struct HeuristicFactory : InstanceFactory<T> {
     using InstanceFactory<T>::self;
     static psn_rc evaluate(psn_instance* i, const psn_facts* facts, psn_verdict* out) noexcept {
         return barrier(i, [&] { *out = self(i).evaluate(Facts(*facts, self(i).streams)).raw(); });
+    }
+    static void prepare(psn_instance* i, const psn_facts* facts) noexcept {
+        barrier(i, [&] { self(i).prepare(Facts(*facts, nullptr)); });
+    }
+    static std::uint32_t routesOf(psn_instance* i) noexcept {
+        std::uint32_t bits = ~0U;
+        barrier(i, [&] { bits = self(i).routes(); });
+        return bits;
     }
     static void observe(psn_instance* i, const psn_facts* facts,
                         const psn_outcome* outcome) noexcept {
@@ -93,6 +108,8 @@ struct HeuristicFactory : InstanceFactory<T> {
         if (view(id) != PSN_HEURISTIC_ID) return nullptr;
         try {
             static const std::vector<psn_option> kOptions = T::options();
+            constexpr bool kPrepares =
+                !std::is_same<decltype(&T::prepare), decltype(&Heuristic::prepare)>::value;
             static const psn_heuristic_factory kFactory{sizeof(psn_heuristic_factory),
                                                         static_cast<std::uint32_t>(kOptions.size()),
                                                         kOptions.data(),
@@ -103,9 +120,11 @@ struct HeuristicFactory : InstanceFactory<T> {
                                                         evaluate,
                                                         observe,
                                                         T::kRoutes,
-                                                        0,
+                                                        T::kFacts,
                                                         T::kMakesChallenges ? challenge : nullptr,
-                                                        command};
+                                                        command,
+                                                        routesOf,
+                                                        kPrepares ? prepare : nullptr};
             return &kFactory;
         } catch (...) {
             return nullptr;

@@ -55,6 +55,8 @@ extern "C" {
 #define PSN_FACT_BOXED 64u       /* the prefix is in the penalty box */
 #define PSN_FACT_UNPARSED 128u   /* a body that is neither form nor JSON, or over the bounds */
 #define PSN_FACT_REHEARSAL 256u  /* nobody is asking: change no state that lasts */
+#define PSN_FACT_PROOF 512u      /* there is a BID-Work field */
+#define PSN_FACT_QUERY 1024u     /* there is a query */
 
 typedef struct psn_facts {
     uint32_t struct_size;

@@ -87,7 +87,8 @@ typedef struct psn_heuristic_factory {
     void (*observe)(psn_instance*, const psn_facts*, const psn_outcome*);  /* [loop], may be NULL */
     /* Bits 1 << PSN_ROUTE_*: it is asked about these alone; 0: about all. */
     uint32_t routes;
-    uint32_t reserved;
+    /* Bits PSN_FACT_*: it is asked about what has one of these alone; 0: about all. */
+    uint32_t facts;
     /* [loop] May be NULL. Makes the challenge that the verdicts ask for (combined: kind, level,
      * weight, retry_after_ms). Not PSN_OK: there is none for this client, it is throttled. */
     psn_rc (*challenge)(psn_instance*, const psn_facts*, const psn_verdict*, psn_challenge* out);
@@ -95,6 +96,13 @@ typedef struct psn_heuristic_factory {
      * answers through `say`, once, with JSON. PSN_NOT_FOUND: no such word. */
     psn_rc (*command)(psn_instance*, psn_str words, void (*say)(void* user, psn_str json),
                       void* user);
+    /* [control] May be NULL. Those of `routes` about which this instance, with its options, can
+     * have anything to say at all; asked once, after create. */
+    uint32_t (*routes_of)(psn_instance*);
+    /* [loop] May be NULL. Asks the memory for what evaluate() will look at (prefetch), so that all
+     * heuristics of a request wait for it together. Reads and changes nothing; evaluate() mostly
+     * follows, but need not. */
+    void (*prepare)(psn_instance*, const psn_facts*);
 } psn_heuristic_factory;
 
 #ifdef __cplusplus

@@ -22,7 +22,7 @@ typedef struct psn_heuristic_info {
     psn_str plugin;         /* id of the plugin */
     psn_str version;        /* of the plugin */
     psn_str hash;           /* SHA-256 of its image, hex */
-    uint32_t routes;        /* as its factory has it */
+    uint32_t routes;        /* bits 1 << PSN_ROUTE_* of what this instance looks at */
     uint32_t challenges;    /* 1: it can make challenges */
 } psn_heuristic_info;
 
@@ -56,6 +56,15 @@ typedef struct psn_heuristics_api {
     /* [control] See psn_heuristic_factory.command. */
     psn_rc (*command)(const psn_host*, uint32_t index, psn_str words,
                       void (*say)(void* user, psn_str json), void* user);
+    /* [loop] evaluate() of all whose bit 1 << index is in `which`, in their order, without those
+     * that look for none of these facts (psn_heuristic_factory.facts). `heard` is told of whoever
+     * has something to say or fails, before the next one is asked, and may change the facts; views
+     * are valid until it returns. Bits of those that returned PSN_OK. */
+    uint64_t (*evaluate_all)(const psn_host*, uint64_t which, const psn_facts*,
+                             void (*heard)(void* user, uint32_t index, psn_rc, const psn_verdict*),
+                             void* user);
+    /* [loop] prepare() of the same, before evaluate_all(): as soon as routes and keys are known. */
+    void (*prepare_all)(const psn_host*, uint64_t which, const psn_facts*);
 } psn_heuristics_api;
 
 #ifdef __cplusplus

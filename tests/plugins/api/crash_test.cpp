@@ -81,7 +81,7 @@ TEST_P(Api, KilledWhilePeopleWriteNothingIsHalfDone) {
         std::vector<std::jthread> threads;
         for (int i = 0; i < kThreads; ++i) {
             people.push_back(std::make_unique<People>(service(), round * kThreads + i));
-            threads.emplace_back([&, i] { people[i]->live(done, acknowledged); });
+            threads.emplace_back([&, p = people.back().get()] { p->live(done, acknowledged); });
         }
         for (int i = 0; i < 4'000 && acknowledged < 12; ++i)
             std::this_thread::sleep_for(std::chrono::milliseconds(5));

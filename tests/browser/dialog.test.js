@@ -27,3 +27,31 @@ for (const path of ['/unblock', '/not_me'])
     assert.equal(await tab.getAttribute('[data-onward]', 'href'), '/', 'it has nothing to do with the site');
     assert.ok(await tab.evaluate(() => localStorage.getItem('returnTo')), 'the other link is still to come');
   });
+
+scenario('back does not wait: what was asked for before it changes nothing any more', async ({ context, page }) => {
+  let release;
+  const asked = new Promise((resolve) => (release = resolve));
+  const calls = [];
+  context.on('request', (r) => calls.push(new URL(r.url()).pathname));
+  let reached;
+  const staged = new Promise((resolve) => (reached = resolve));
+  await act(context, stack, {
+    stage_user: async (route) => {
+      reached();
+      await asked;
+      await route.fulfill({ contentType: 'application/json', body: '{"success":true}' });
+    },
+  });
+  const dialog = await openDialog(page, stack.site + '/stateless');
+  await typeEmail(dialog, 'unknown@example.org');
+  await choosePassword(dialog);
+  await staged;
+  await dialog.click('#back');
+  await screen(dialog, 'email');
+  const answered = dialog.waitForResponse('**/wsapi/session_context');  // what follows a mail that is on its way
+  release();
+  await answered;
+  await dialog.waitForTimeout(3500);  // a poll comes every three seconds
+  await screen(dialog, 'email');
+  assert.deepEqual(calls.filter((path) => /status|undefined/.test(path)), []);
+});

@@ -105,6 +105,7 @@ export const effects = {
 
   async poll(w, { purpose, email }) {
     clearTimeout(polling);
+    const { turn } = w.state();
     const again = async () => {
       let status = 'pending';
       try {
@@ -113,7 +114,7 @@ export const effects = {
         // A lost poll is not a lost sign-in: the next one may come through.
         if (e instanceof ApiError && e.status === 400) status = 'mustAuth';
       }
-      if (w.state().screen !== 'check_email') return;
+      if (w.state().turn !== turn || w.state().screen !== 'check_email') return;
       if (status === 'pending') polling = setTimeout(again, pollEvery);
       else w.dispatch({ type: 'polled', status });
     };

@@ -26,6 +26,7 @@ let world;
 /** @param {Record<string, any>} event */
 function dispatch(event) {
   const [after, wanted] = next(state, event);
+  if (after === state) return;
   state = after;
   show(state);
   for (const effect of wanted) run(effect);
@@ -34,21 +35,22 @@ function dispatch(event) {
 
 /** @param {Record<string, any>} effect */
 async function run(effect) {
+  const { turn } = state;
   try {
     const event = await effects[effect.run](world, effect);
-    if (event) dispatch(event);
+    if (event) dispatch({ ...event, turn });
   } catch (e) {
-    report(e, effect.run);
+    report(e, effect.run, turn);
   }
 }
 
-/** @param {unknown} error @param {string} action @param {boolean} [fatal] */
-function report(error, action, fatal = false) {
+/** @param {unknown} error @param {string} action @param {number} [turn] in which it was asked for */
+function report(error, action, turn = state.turn) {
   console.error(action, error);
   const e = error instanceof ApiError ? error : null;
-  if (e?.challenge?.kind === 'mail' && !fatal) return dispatch({ type: 'prove' });
+  if (e?.challenge?.kind === 'mail') return dispatch({ type: 'prove', turn });
   const details = { action, time: new Date().toISOString(), call: e?.call ?? '-', status: e?.status ?? '-', reason: (e?.reason || String(error)).slice(0, 200) };
-  dispatch({ type: 'failed', words: explain(error), details, fatal });
+  dispatch({ type: 'failed', words: explain(error), details, turn });
 }
 
 /** An end without an answer to the site: the person reads why, and closes.

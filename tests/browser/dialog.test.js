@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { act, links } from './lib/acting.js';
 import { screen } from './lib/browser.js';
-import { choosePassword, fresh, openDialog, typeEmail } from './lib/flows.js';
+import { choosePassword, confirmMail, fresh, openDialog, signedIn, typeEmail } from './lib/flows.js';
 import { scenario, stack } from './lib/scenario.js';
 
 /** A new account's mail is on its way, and the dialog is closed over it. */
@@ -25,7 +25,7 @@ for (const path of ['/unblock', '/not_me'])
     await tab.click('[data-part=confirm] button.main');
     await tab.locator('[data-part=done]').waitFor({ state: 'visible' });
     assert.equal(await tab.getAttribute('[data-onward]', 'href'), '/', 'it has nothing to do with the site');
-    assert.ok(await tab.evaluate(() => localStorage.getItem('returnTo')), 'the other link is still to come');
+    assert.equal(await tab.evaluate(() => JSON.parse(localStorage.getItem('returnTo')).origin), stack.site, 'the other link is still to come');
   });
 
 scenario('back does not wait: what was asked for before it changes nothing any more', async ({ context, page }) => {
@@ -54,4 +54,70 @@ scenario('back does not wait: what was asked for before it changes nothing any m
   await dialog.waitForTimeout(3500);  // a poll comes every three seconds
   await screen(dialog, 'email');
   assert.deepEqual(calls.filter((path) => /status|undefined/.test(path)), []);
+});
+
+/** From the site to the dialog in the same window. */
+async function redirected(page) {
+  await page.goto(stack.site + '/redirect');
+  await page.click('#sign-in');
+  await page.waitForURL(stack.service + '/sign_in*');
+}
+
+scenario('without a popup: reloading keeps the request; the answer ends it', async ({ context, page }) => {
+  const email = fresh();
+  await redirected(page);
+  await typeEmail(page, email);
+  await screen(page, 'set_password');
+  await page.reload();
+  await typeEmail(page, email);
+  assert.equal(await page.locator('#asker-host').textContent(), new URL(stack.site).host);
+  await choosePassword(page);
+  await screen(page, 'check_email');
+  await confirmMail(context, stack, email);
+  await page.waitForURL(stack.site + '/redirect');
+  await signedIn(page, email);
+  await page.goto(stack.service + '/sign_in');
+  await screen(page, 'error');
+  await page.click('[data-error-button]');
+  await page.waitForURL(stack.service + '/');
+});
+
+scenario('without a popup: the first screen leads back to the site', async ({ page }) => {
+  await redirected(page);
+  await screen(page, 'email');
+  assert.equal(await page.locator('#back').innerText(), 'Back to ' + new URL(stack.site).host);
+  await page.click('#back');
+  await page.waitForURL(stack.site + '/redirect');
+  await page.locator('#sign-in').waitFor({ state: 'visible' });
+  await redirected(page);
+  await typeEmail(page, fresh());
+  await screen(page, 'set_password');
+  assert.match(await page.locator('#back').innerText(), /Back$/);
+});
+
+scenario('without a popup: back from the provider is the first screen, and a lost thread too', async ({ page }) => {
+  const email = fresh('provider.example');
+  await stack.control({ mode: 'ask', deny_frames: true });
+  try {
+    await redirected(page);
+    await typeEmail(page, email);
+    await page.waitForURL(`${stack.provider}/auth*`);
+    await page.goBack();
+    await page.waitForURL(stack.service + '/sign_in*');
+    await screen(page, 'email');
+    assert.equal(await page.evaluate(() => sessionStorage.getItem('bid_flow')), null, 'it belongs to the way that was given up');
+    await page.goto(stack.service + '/sign_in?AUTH_RETURN');
+    await screen(page, 'email');
+  } finally {
+    await stack.control({ mode: 'ask', deny_frames: false });
+  }
+});
+
+scenario('without a popup: a dialog that can do nothing leads back to the site', async ({ context, page }) => {
+  await context.addInitScript(() => location.hostname === 'login.localhost' &&
+    Object.defineProperty(Document.prototype, 'cookie', { get: () => '', set() {} }));
+  await redirected(page);
+  await screen(page, 'error');
+  await page.click('[data-error-button]');
+  await page.waitForURL(stack.site + '/redirect');
 });

@@ -168,6 +168,16 @@ test('back from the first screen cancels; passwords do not outlive going back', 
   assert.equal(canGoBack(run(start(), email, info(secondary('known'))).state), true);
 });
 
+test('in a window that came from the site, the first screen leads back there', () => {
+  for (const first of [start(nobody, [], { leave: 'site.example' }), start(somebody, ['a@b.example'], { leave: 'site.example' })]) {
+    const r = run(first, { type: 'back' });
+    assert.ok(canGoBack(run(first).state));
+    assert.deepEqual(r.runs, ['cancel']);
+  }
+  const again = run(start(somebody, ['a@b.example'], { leave: 'site.example' }), { type: 'not_me' }, { type: 'loggedOut' });
+  assert.ok(canGoBack(again.state));
+});
+
 test('what was asked for before the person turned away is dropped, be it a result or a failure', () => {
   const late = (turn, event) => ({ ...event, turn });
   const words = { title: 't', text: 'x', remedy: 'r', code: 'busy' };

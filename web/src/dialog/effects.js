@@ -5,7 +5,7 @@ import { forgetKeys, dropKey, isUsable, loadKey, makeAssertion } from '../lib/ke
 import * as store from '../lib/store.js';
 import { ApiError } from '../lib/wsapi.js';
 import { deliver } from './channel.js';
-import { saveFlow } from './flow.js';
+import { forgetRequest, saveFlow } from './flow.js';
 import { provisionInFrame, provisionOnTop } from './provision.js';
 
 /** @typedef {import('../lib/wsapi.js').Wsapi} Wsapi */
@@ -189,9 +189,11 @@ export const effects = {
     store.updateSite(w.request.origin, { email, ...signedIn });
     // On a computer that others use, nothing stays that could sign in once more.
     if (!trusted) await dropKey(email, w.state().info?.issuer || '');
+    forgetRequest();
     deliver(w.request, w.params.returnTo, { assertion, email });
   },
   async cancel(w) {
+    forgetRequest();
     deliver(w.request, w.params.returnTo, { cancel: true });
   },
   async restart(w) {

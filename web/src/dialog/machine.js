@@ -13,7 +13,7 @@ import { message } from '../lib/i18n.js';
 /** @typedef {{screen: string, email: string, info: Info | null, purpose: Purpose | '', add: boolean,
  *  required: boolean}} Place what going back restores */
 /** @typedef {Place & {session: Session, emails: string[], options: {hint: string, lastEmail: string,
- *  forceAuthentication: boolean, allowUnverified: boolean}, password: string, completedHere: boolean,
+ *  forceAuthentication: boolean, allowUnverified: boolean, leave: string}, password: string, completedHere: boolean,
  *  trusted: boolean, busy: boolean, notice: any, fault: any, error: any, stack: Place[],
  *  turn: number}} State `turn` counts the times that a person turned away from what was begun */
 
@@ -27,7 +27,7 @@ const nobody = { authenticated: false, computer: null };
 /** @returns {State} */
 export const initial = () => ({
   screen: 'loading', email: '', info: null, purpose: '', add: false, required: false,
-  session: nobody, emails: [], options: { hint: '', lastEmail: '', forceAuthentication: false, allowUnverified: false },
+  session: nobody, emails: [], options: { hint: '', lastEmail: '', forceAuthentication: false, allowUnverified: false, leave: '' },
   password: '', completedHere: false, trusted: false, busy: false, notice: null, fault: null, error: null, stack: [], turn: 0,
 });
 
@@ -257,5 +257,7 @@ export function next(state, event) {
   return handler(state, event);
 }
 
-/** Whether this screen shows a way back. @param {State} s */
-export const canGoBack = (s) => s.stack.length > 0 && !['signing_in', 'loading', 'primary_leaving', 'error'].includes(s.screen);
+/** Whether this screen shows a way back; from the first one it leads to the site, in a window that
+ *  came from there. @param {State} s */
+export const canGoBack = (s) => (s.stack.length > 0 || !!s.options.leave) &&
+  !['signing_in', 'loading', 'primary_leaving', 'error'].includes(s.screen);

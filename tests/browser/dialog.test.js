@@ -70,6 +70,11 @@ scenario('without a popup: reloading keeps the request; the answer ends it', asy
   await screen(page, 'set_password');
   await page.reload();
   await typeEmail(page, email);
+  await screen(page, 'set_password');
+  // Out of the browser's back-forward cache: as it was left, and reloaded at once.
+  await Promise.all([page.waitForEvent('load'),
+    page.evaluate(() => setTimeout(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))))]);
+  await typeEmail(page, email);
   assert.equal(await page.locator('#asker-host').textContent(), new URL(stack.site).host);
   await choosePassword(page);
   await screen(page, 'check_email');
@@ -86,6 +91,7 @@ scenario('without a popup: the first screen leads back to the site', async ({ pa
   await redirected(page);
   await screen(page, 'email');
   assert.equal(await page.locator('#back').innerText(), 'Back to ' + new URL(stack.site).host);
+  await page.keyboard.press('Escape');
   await page.click('#back');
   await page.waitForURL(stack.site + '/redirect');
   await page.locator('#sign-in').waitFor({ state: 'visible' });

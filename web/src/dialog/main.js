@@ -183,7 +183,8 @@ one('#back').addEventListener('click', () => {
   act('back');
 });
 addEventListener('keydown', (event) => {
-  if (event.key === 'Escape' && !one('#back').hidden) one('#back').click();
+  // Only within the dialog: nobody leaves it for the site by a key.
+  if (event.key === 'Escape' && state.stack.length && !one('#back').hidden) one('#back').click();
 });
 for (const input of every('input'))
   input.addEventListener('input', () => {

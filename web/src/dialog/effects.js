@@ -95,7 +95,7 @@ export const effects = {
     if (w.params.backgroundColor) args.backgroundColor = w.params.backgroundColor;
     if (w.params.siteLogo?.startsWith('https:')) args.siteLogo = w.params.siteLogo;
     if (purpose === 'new_user' && w.params.allowUnverified) args.allowUnverified = true;
-    store.setReturnTo(w.params.returnTo, w.request.origin);
+    store.setReturnTo(email, w.params.returnTo, w.request.origin);
     const call = stageCalls[/** @type {keyof stageCalls} */ (purpose)];
     const done = await w.api.post(call, args);
     if (!done.success) throw new ApiError(call, 200, { reason: done.reason });

@@ -118,7 +118,7 @@ async function finish(api, email) {
 
 /** Only the browser in which the sign-in began knows a site to go on to. @param {string} email */
 function leadOn(email) {
-  const next = store.returnTo();
+  const next = store.returnTo(email);
   const link = document.querySelector('[data-onward]');
   if (next && link instanceof HTMLAnchorElement) {
     store.updateSite(next.origin, { logged_in: email, email });
@@ -126,5 +126,5 @@ function leadOn(email) {
   }
   const place = document.querySelector('[data-next]');
   if (place) place.textContent = next ? t('token.next_site', { site: new URL(next.url).host }) : t('token.next_close');
-  store.clearReturnTo();
+  store.clearReturnTo(email);
 }

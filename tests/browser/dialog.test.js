@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { act, links } from './lib/acting.js';
 import { screen } from './lib/browser.js';
-import { choosePassword, confirmMail, fresh, openDialog, password, signedIn, typeEmail } from './lib/flows.js';
+import { choosePassword, confirmMail, fresh, openDialog, password, signedIn, signUp, typeEmail } from './lib/flows.js';
 import { scenario, stack } from './lib/scenario.js';
 
 /** A new account's mail is on its way, and the dialog is closed over it. */
@@ -151,4 +151,20 @@ scenario('begun at two sites: each mailed link leads on to its own', async ({ co
   assert.equal(await tab.getAttribute('[data-onward]', 'href'), stack.site + '/stateless');
   assert.deepEqual(await tab.evaluate(() => JSON.parse(localStorage.getItem('siteInfo'))),
     { [stack.site]: { logged_in: one, email: one } });
+});
+
+scenario('a stranger\'s page gets no certificate by way of our own pages', async ({ context, page }) => {
+  const email = fresh();
+  await signUp(context, page, stack, email);
+  const calls = [];
+  context.on('request', (r) => calls.push(new URL(r.url()).pathname));
+  for (const back of ['/developers', '/sign_in?x', '/', '//evil.localhost/sign_in']) {
+    const asked = { v: 1, email, duration: 3600, pubkey: '{}', return: stack.service + back, state: 's' };
+    const [fault] = await Promise.all([page.waitForEvent('pageerror'),
+      page.goto(`${stack.service}/provision#bidp=${Buffer.from(JSON.stringify(asked)).toString('base64url')}`)]);
+    assert.match(fault.message, /way back/);
+    await page.goto('about:blank');
+  }
+  assert.ok(!calls.includes('/wsapi/cert_key'));
+  context.faults.length = 0;  // those were asked for
 });

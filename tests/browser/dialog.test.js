@@ -168,3 +168,17 @@ scenario('a stranger\'s page gets no certificate by way of our own pages', async
   assert.ok(!calls.includes('/wsapi/cert_key'));
   context.faults.length = 0;  // those were asked for
 });
+
+scenario('without a popup: a site that asks improperly hears nothing, and the person gets back to it', async ({ page }) => {
+  await page.goto(stack.site + '/console');
+  await page.evaluate(() => {
+    navigator.id.watch({ onlogin() {} });
+    navigator.id.request({ transport: 'redirect', backgroundColor: 'red' });
+  });
+  await page.waitForURL(stack.service + '/sign_in*');
+  await screen(page, 'error');
+  await page.reload();
+  await screen(page, 'error');
+  await page.click('[data-error-button]');
+  await page.waitForURL(stack.site + '/');
+});

@@ -29,6 +29,7 @@ let asked = null;
 function dispatch(event) {
   const [after, wanted] = next(state, event);
   if (after === state) return;
+  if (after.turn !== state.turn) api.abandon();
   state = after;
   show(state);
   for (const effect of wanted) run(effect);

@@ -19,7 +19,9 @@ Step askKeysigner(const Reads& r, Call& call, const accounts::EmailInfo& info,
     auto got = r.roles.post("keysigner", r.keysigner, "cert_key", body);
     // A refusal of our own credentials is our trouble, not the caller's.
     if (got.status == 0 || got.status == 403) return wsapi::refusal(500, "can't contact keysigner");
-    if (info.type != accounts::AddressType::Secondary)
+    // Only a certificate that was issued is a use: refusals leave what is known of the address
+    // alone.
+    if (got.status == 200 && info.type != accounts::AddressType::Secondary)
         r.writeLater(call, "user_used_email_as",
                      Json::object()
                          .add("userid", call.session.userid)

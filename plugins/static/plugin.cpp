@@ -118,8 +118,10 @@ class Static final : public sdk::Service {
         s.developers_url = c.str("developers_url");
         return s;
     }
+    /// Never compressed: a cache between would need a Vary, and give the octets that a browser
+    /// takes to a verifier that does not where one is forgotten on the way.
     [[nodiscard]] Resource document(const std::string& json) const {
-        return {200, keyFields(origins_), "application/json", compressed(json), false};
+        return {200, keyFields(origins_), "application/json", {json, {}, {}}, false};
     }
     void serveSupport(const sdk::Stream& s) const {
         if (!delegations_.empty())

@@ -70,6 +70,13 @@ const ways = {
     await submit(dialog, 'email');
     return dialog;
   })],
+  'dialog-from-site': ['#leave-text', async (page, context) => {
+    await act(context, stack);
+    await page.goto(stack.site + '/redirect');
+    await page.click('#sign-in');
+    await screen(page, 'email');
+    return page;
+  }],
   'dialog-password': ['[data-screen=password]', typed('known')],
   'dialog-password-wrong': ['#password-fault', typed('known', async (dialog) => {
     await dialog.fill('#password', 'wrong one');

@@ -168,6 +168,40 @@ test('back from the first screen cancels; passwords do not outlive going back', 
   assert.equal(canGoBack(run(start(), email, info(secondary('known'))).state), true);
 });
 
+test('in a window that came from the site, the first screen leads back there', () => {
+  for (const first of [start(nobody, [], { leave: 'site.example' }), start(somebody, ['a@b.example'], { leave: 'site.example' })]) {
+    const r = run(first, { type: 'back' });
+    assert.ok(canGoBack(run(first).state));
+    assert.deepEqual(r.runs, ['cancel']);
+  }
+  const again = run(start(somebody, ['a@b.example'], { leave: 'site.example' }), { type: 'not_me' }, { type: 'loggedOut' });
+  assert.ok(canGoBack(again.state));
+});
+
+test('what was asked for before the person turned away is dropped, be it a result or a failure', () => {
+  const late = (turn, event) => ({ ...event, turn });
+  const words = { title: 't', text: 'x', remedy: 'r', code: 'busy' };
+  const signedIn = start(somebody, ['x@y.example']);
+  const add = [signedIn, { type: 'add' }, { type: 'add_email', email: 'n@b.example' }];
+  assert.deepEqual(run(...add, late(0, info(secondary('unknown'), 'add'))).runs, ['stage'], 'in time');
+  const left = run(...add, { type: 'back' });
+  for (const event of [info(secondary('unknown'), 'add'), { type: 'failed', words }, { type: 'prove' }]) {
+    const r = run(...add, { type: 'back' }, late(0, event));
+    assert.deepEqual(r.state, left.state, event.type);
+    assert.deepEqual(r.runs, [], event.type);
+  }
+  // An address given up, then another: only the second one's answer counts.
+  const other = [...add, { type: 'back' }, { type: 'add' }, { type: 'add_email', email: 'me@private.example' }];
+  assert.deepEqual(run(...other, late(0, info(primary(), 'add'))).runs, []);
+  assert.deepEqual(run(...other, late(1, info(primary(), 'add'))).runs, ['provision']);
+  const password = [start(), email, info(secondary('unknown')), { type: 'new_password', password: 'secret words' }];
+  assert.equal(run(...password, late(0, { type: 'staged' })).state.screen, 'check_email', 'in time');
+  assert.equal(run(...password, { type: 'back' }, late(0, { type: 'staged' })).state.screen, 'email');
+  // An error put away is a turn as well; signing out is none.
+  assert.equal(run({ type: 'failed', words }, { type: 'dismiss' }, late(0, { type: 'failed', words })).state.screen, 'loading');
+  assert.equal(run(...add, { type: 'back' }, { type: 'not_me' }, late(1, { type: 'loggedOut' })).state.screen, 'email');
+});
+
 test('unknown events are mistakes', () => {
   assert.throws(() => next(initial(), { type: 'nonsense' }), /nonsense/);
 });

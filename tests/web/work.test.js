@@ -5,6 +5,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { sha256Head, tries } from '../../web/src/work/hash.js';
 import { answer, readChallenge } from '../../web/src/lib/work.js';
+import { Wsapi } from '../../web/src/lib/wsapi.js';
 
 const seed = Uint8Array.from({ length: 16 }, (_, i) => i * 7);
 
@@ -54,4 +55,25 @@ test('a wait is waited for, and says for how long', async () => {
 test('where no worker can be had, a ticket is asked for; a mail is nothing to work on', async () => {
   assert.equal(await answer({ kind: 'work', challenge: 'v1.unknown' }), 'wait');
   assert.equal(await answer({ kind: 'mail' }), '');
+});
+
+test('a call that nobody waits for any more is not sent again', async () => {
+  let sent = 0;
+  const told = [];
+  const body = { success: false, reason: 'challenge', kind: 'wait', ticket: 'w1.x', wait_ms: 60000 };
+  const api = new Wsapi({
+    fetch: async () => (sent++, new Response(JSON.stringify(body), { status: 429 })),
+    onWork: (seconds) => told.push(seconds),
+  });
+  const begun = Date.now();
+  const asked = api.get('address_info', { email: 'a@b.example' });
+  setTimeout(() => api.abandon(), 50);
+  await assert.rejects(asked, /challenge/);
+  assert.equal(sent, 1);
+  assert.equal(told.at(-1), 0, 'the bar is gone');
+  assert.ok(Date.now() - begun < 5000);
+  // What is asked afterwards is asked as ever.
+  body.wait_ms = 1;
+  await assert.rejects(api.get('address_info', { email: 'a@b.example' }), /challenge/);
+  assert.equal(sent, 5, 'three challenges are answered');
 });

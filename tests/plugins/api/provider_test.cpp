@@ -107,6 +107,12 @@ TEST_P(Api, AddressesOfProvidersAreAddedAndTakeAPassword) {
     EXPECT_EQ(
         b.post("cert_key", certificateRequest(primary, R"("forceIssuer":"x.example")")).text(),
         "400 Bad Request: Invalid issuer, unable to issue certificate");
+    for (int i = 0; i < 20;
+         ++i) {  // what is written after an answer is written within milliseconds
+        EXPECT_EQ(addressInfo(b, primary), "known")
+            << "a refused certificate is no use as a secondary";
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
     EXPECT_EQ(b.post("used_address_as_primary", R"({"email":")" + primary + "\"}").text(), kOk);
     EXPECT_EQ(b.post("used_address_as_primary", R"({"email":")" + email + "\"}").text(),
               "400 Bad Request: email is not a primary");

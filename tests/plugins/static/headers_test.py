@@ -154,6 +154,12 @@ class Headers(unittest.TestCase):
         code, fields, body = self.ask("/.well-known/browserid")
         self.assertEqual((code, fields["content-type"], fields["cache-control"]), (200, "application/json", "public, max-age=10"))
         self.assertNotIn("etag", fields)
+        # Verifiers share caches with browsers: whoever asks, and however, gets the same octets.
+        for path in ("/.well-known/browserid", "/.well-known/browserid?domain=big.example", "/pk"):
+            plain = self.ask(path)[2]
+            _, fields, same = self.ask(path, {"Accept-Encoding": "br, gzip"})
+            self.assertEqual(same, plain, path)
+            self.assertNotIn("content-encoding", fields, path)
         document = json.loads(body)
         self.assertEqual(set(document) - {"keys"}, {"public-key", "provisioning", "authentication"})
         self.assertEqual(json.loads(self.ask("/.well-known/browserid?domain=big.example")[2]), {"authority": "authority.example"})

@@ -5,7 +5,7 @@ import { forgetKeys, dropKey, isUsable, loadKey, makeAssertion } from '../lib/ke
 import * as store from '../lib/store.js';
 import { ApiError } from '../lib/wsapi.js';
 import { deliver } from './channel.js';
-import { saveFlow } from './flow.js';
+import { forgetRequest, saveFlow } from './flow.js';
 import { provisionInFrame, provisionOnTop } from './provision.js';
 
 /** @typedef {import('../lib/wsapi.js').Wsapi} Wsapi */
@@ -95,7 +95,7 @@ export const effects = {
     if (w.params.backgroundColor) args.backgroundColor = w.params.backgroundColor;
     if (w.params.siteLogo?.startsWith('https:')) args.siteLogo = w.params.siteLogo;
     if (purpose === 'new_user' && w.params.allowUnverified) args.allowUnverified = true;
-    store.setReturnTo(w.params.returnTo, w.request.origin);
+    store.setReturnTo(email, w.params.returnTo, w.request.origin);
     const call = stageCalls[/** @type {keyof stageCalls} */ (purpose)];
     const done = await w.api.post(call, args);
     if (!done.success) throw new ApiError(call, 200, { reason: done.reason });
@@ -105,6 +105,7 @@ export const effects = {
 
   async poll(w, { purpose, email }) {
     clearTimeout(polling);
+    const { turn } = w.state();
     const again = async () => {
       let status = 'pending';
       try {
@@ -113,7 +114,7 @@ export const effects = {
         // A lost poll is not a lost sign-in: the next one may come through.
         if (e instanceof ApiError && e.status === 400) status = 'mustAuth';
       }
-      if (w.state().screen !== 'check_email') return;
+      if (w.state().turn !== turn || w.state().screen !== 'check_email') return;
       if (status === 'pending') polling = setTimeout(again, pollEvery);
       else w.dispatch({ type: 'polled', status });
     };
@@ -188,9 +189,11 @@ export const effects = {
     store.updateSite(w.request.origin, { email, ...signedIn });
     // On a computer that others use, nothing stays that could sign in once more.
     if (!trusted) await dropKey(email, w.state().info?.issuer || '');
+    forgetRequest();
     deliver(w.request, w.params.returnTo, { assertion, email });
   },
   async cancel(w) {
+    forgetRequest();
     deliver(w.request, w.params.returnTo, { cancel: true });
   },
   async restart(w) {

@@ -13,8 +13,9 @@ import { message } from '../lib/i18n.js';
 /** @typedef {{screen: string, email: string, info: Info | null, purpose: Purpose | '', add: boolean,
  *  required: boolean}} Place what going back restores */
 /** @typedef {Place & {session: Session, emails: string[], options: {hint: string, lastEmail: string,
- *  forceAuthentication: boolean, allowUnverified: boolean}, password: string, completedHere: boolean,
- *  trusted: boolean, busy: boolean, notice: any, fault: any, error: any, stack: Place[]}} State */
+ *  forceAuthentication: boolean, allowUnverified: boolean, leave: string}, password: string, completedHere: boolean,
+ *  trusted: boolean, busy: boolean, notice: any, fault: any, error: any, stack: Place[],
+ *  turn: number}} State `turn` counts the times that a person turned away from what was begun */
 
 const minute = 60 * 1000;
 const day = 24 * 60 * minute;
@@ -26,8 +27,8 @@ const nobody = { authenticated: false, computer: null };
 /** @returns {State} */
 export const initial = () => ({
   screen: 'loading', email: '', info: null, purpose: '', add: false, required: false,
-  session: nobody, emails: [], options: { hint: '', lastEmail: '', forceAuthentication: false, allowUnverified: false },
-  password: '', completedHere: false, trusted: false, busy: false, notice: null, fault: null, error: null, stack: [],
+  session: nobody, emails: [], options: { hint: '', lastEmail: '', forceAuthentication: false, allowUnverified: false, leave: '' },
+  password: '', completedHere: false, trusted: false, busy: false, notice: null, fault: null, error: null, stack: [], turn: 0,
 });
 
 /** @typedef {[State, Effect[]]} Step */
@@ -186,10 +187,11 @@ const handlers = {
     const stack = [...s.stack];
     let place = stack.pop();
     while (place && ['primary_leaving', 'signing_in', 'loading'].includes(place.screen)) place = stack.pop();
-    if (!place) return stay(s, {}, { run: 'cancel' });
-    return stay(s, { ...place, stack, busy: false, password: '' }, { run: 'stopPoll' });
+    const turn = s.turn + 1;
+    if (!place) return stay(s, { turn }, { run: 'cancel' });
+    return stay(s, { ...place, stack, turn, busy: false, password: '' }, { run: 'stopPoll' });
   },
-  dismiss: (s) => (s.error?.fatal ? stay(s, {}, { run: 'cancel' }) : stay(initial(), {}, { run: 'restart' })),
+  dismiss: (s) => (s.error?.fatal ? stay(s, {}, { run: 'cancel' }) : stay(initial(), { turn: s.turn + 1 }, { run: 'restart' })),
 
   // What effects report.
   info(s, e) {
@@ -209,7 +211,7 @@ const handlers = {
     if (s.screen === 'check_email' || s.screen === 'prove_sent') return askPassword({ ...s, password: '' });
     return wrong({ ...s, password: '' }, 'password', message('field.password_wrong'));
   },
-  loggedOut: (s) => start({ ...initial(), options: { ...s.options, hint: '' }, session: nobody }),
+  loggedOut: (s) => start({ ...initial(), turn: s.turn, options: { ...s.options, hint: '' }, session: nobody }),
   staged(s, e) {
     if (e.unverified) return wait(s, { run: 'authenticate', email: s.email, password: s.password, why: 'typed' });
     const session = ['add', 'reverify'].includes(s.purpose) ? s.session : nobody;
@@ -245,12 +247,17 @@ const handlers = {
   },
 };
 
-/** @param {State} state @param {Event} event @returns {Step} */
+/** An event that answers an effect bears the turn in which that was asked for: once the person has
+ *  turned away, what comes is of another address or purpose than the screen's, and is dropped.
+ *  @param {State} state @param {Event} event @returns {Step} */
 export function next(state, event) {
+  if (event.turn !== undefined && event.turn !== state.turn) return [state, []];
   const handler = handlers[event.type];
   if (!handler) throw new Error(`the dialog knows no event '${event.type}'`);
   return handler(state, event);
 }
 
-/** Whether this screen shows a way back. @param {State} s */
-export const canGoBack = (s) => s.stack.length > 0 && !['signing_in', 'loading', 'primary_leaving', 'error'].includes(s.screen);
+/** Whether this screen shows a way back; from the first one it leads to the site, in a window that
+ *  came from there. @param {State} s */
+export const canGoBack = (s) => (s.stack.length > 0 || !!s.options.leave) &&
+  !['signing_in', 'loading', 'primary_leaving', 'error'].includes(s.screen);

@@ -9,7 +9,7 @@ import * as store from '../lib/store.js';
 import { ApiError, Wsapi } from '../lib/wsapi.js';
 import { requestFromFragment, requestFromOpener } from './channel.js';
 import { effects, lookUpEarly, readSession } from './effects.js';
-import { takeFlow } from './flow.js';
+import { forgetRequest, keepRequest, keptRequest, takeFlow } from './flow.js';
 import { initial, next } from './machine.js';
 import { ImproperUsage, validate } from './params.js';
 import { finishOnTop } from './provision.js';
@@ -21,11 +21,15 @@ const api = new Wsapi({
 });
 let state = initial();
 /** @type {import('./effects.js').World} */
-let world;
+let world;  // from when a site asked properly
+/** @type {import('./channel.js').Request | null} */
+let asked = null;
 
 /** @param {Record<string, any>} event */
 function dispatch(event) {
   const [after, wanted] = next(state, event);
+  if (after === state) return;
+  if (after.turn !== state.turn) api.abandon();
   state = after;
   show(state);
   for (const effect of wanted) run(effect);
@@ -34,29 +38,42 @@ function dispatch(event) {
 
 /** @param {Record<string, any>} effect */
 async function run(effect) {
+  const { turn } = state;
   try {
     const event = await effects[effect.run](world, effect);
-    if (event) dispatch(event);
+    if (event) dispatch({ ...event, turn });
   } catch (e) {
-    report(e, effect.run);
+    report(e, effect.run, turn);
   }
 }
 
-/** @param {unknown} error @param {string} action @param {boolean} [fatal] */
-function report(error, action, fatal = false) {
+/** @param {unknown} error @param {string} action @param {number} [turn] in which it was asked for */
+function report(error, action, turn = state.turn) {
   console.error(action, error);
   const e = error instanceof ApiError ? error : null;
-  if (e?.challenge?.kind === 'mail' && !fatal) return dispatch({ type: 'prove' });
+  if (e?.challenge?.kind === 'mail') return dispatch({ type: 'prove', turn });
   const details = { action, time: new Date().toISOString(), call: e?.call ?? '-', status: e?.status ?? '-', reason: (e?.reason || String(error)).slice(0, 200) };
-  dispatch({ type: 'failed', words: explain(error), details, fatal });
+  dispatch({ type: 'failed', words: explain(error), details, turn });
 }
 
-/** An end without an answer to the site: the person reads why, and closes.
+/** The host that this window itself came from and goes back to; '' in a window of its own. */
+const wayBack = () => (asked?.transport === 'redirect' ? new URL(asked.origin).host : '');
+
+/** The person reads why nothing can be done here, and leaves.
  *  @param {string} code @param {string} [reason] */
 function stop(code, reason) {
-  state = { ...state, screen: 'error', error: { code, fatal: true, details: reason ? { reason } : undefined } };
+  const options = { ...state.options, leave: wayBack() };
+  state = { ...state, options, screen: 'error', error: { code, fatal: true, details: reason ? { reason } : undefined } };
   show(state);
-  one('[data-error-button]').closest('form').addEventListener('submit', () => window.close());
+}
+
+/** To the site, with word that it was cancelled where the site asked properly. A window that has a
+ *  history does not close for a script. */
+function leave() {
+  if (world) return run({ run: 'cancel' });
+  forgetRequest();
+  window.close();
+  location.replace(wayBack() && asked ? asked.origin : '/');
 }
 
 /** @param {string} kind @param {import('./flow.js').Flow} flow */
@@ -81,15 +98,18 @@ async function begin() {
   history.replaceState(null, '', location.pathname);
   const kind = query.startsWith('?AUTH_RETURN_CANCEL') ? 'cancelled' : query.startsWith('?AUTH_RETURN') ? 'authenticated'
     : fragment.startsWith('#bidc=') ? 'certificate' : '';
-  const flow = kind ? takeFlow() : null;
-  if (kind && !flow) return stop('flow_lost');
+  const flow = takeFlow();  // gone, whatever this window was opened for
   const known = readSession(api).catch((e) => e);  // while the opener is being asked
-  const request = flow ? flow.request : requestFromFragment(fragment) || (await requestFromOpener());
+  const request = kind ? flow?.request || keptRequest()
+    : requestFromFragment(fragment) || (await requestFromOpener()) || (fragment ? null : keptRequest());
+  if (!request && kind) return stop('flow_lost');
   if (!request) {
     if (window.name === '__persona_dialog') window.close();
     one('#asker').hidden = true;
     return stop('no_site');
   }
+  asked = request;
+  keepRequest(request);
   paintHost(request.origin);
   let params;
   try {
@@ -100,7 +120,7 @@ async function begin() {
   }
   world = { api, request, params, state: () => state, dispatch, restart: () => enterFlow(null, readSession(api).catch((e) => e)) };
   paintAsker(request.origin, params);
-  await enterFlow(flow && { kind, flow }, known);
+  await enterFlow(kind && flow ? { kind, flow } : null, known);
 }
 
 /** @param {{kind: string, flow: import('./flow.js').Flow} | null} back
@@ -112,7 +132,7 @@ async function enterFlow(back, known) {
   const { params, request } = world;
   const options = {
     hint: params.email || '', lastEmail: store.site(request.origin).email || '',
-    forceAuthentication: params.forceAuthentication, allowUnverified: params.allowUnverified,
+    forceAuthentication: params.forceAuthentication, allowUnverified: params.allowUnverified, leave: wayBack(),
   };
   dispatch({ type: 'start', ...found, options, returning: back ? await returned(back.kind, back.flow) : null });
 }
@@ -145,7 +165,8 @@ function address(id) {
 
 /** @param {string} type */
 function act(type) {
-  if (state.busy || state.error?.fatal) return;
+  if (state.error?.fatal) return leave();
+  if (state.busy) return;
   const read = readers[type];
   const more = read ? read() : {};
   if (more) dispatch({ type, ...more });
@@ -163,7 +184,8 @@ one('#back').addEventListener('click', () => {
   act('back');
 });
 addEventListener('keydown', (event) => {
-  if (event.key === 'Escape' && !one('#back').hidden) one('#back').click();
+  // Only within the dialog: nobody leaves it for the site by a key.
+  if (event.key === 'Escape' && state.stack.length && !one('#back').hidden) one('#back').click();
 });
 for (const input of every('input'))
   input.addEventListener('input', () => {
@@ -172,6 +194,8 @@ for (const input of every('input'))
     input.removeAttribute('aria-invalid');
     for (const place of every(`[data-fault="${input.id}"]`)) place.hidden = true;
   });
+// A browser that shows a page as it was left, shows one that waits for what will not come.
+addEventListener('pageshow', (event) => event.persisted && location.reload());
 wireReveals((shown) => (shown ? t('hide') : t('show')));
 begin().catch((e) => {
   console.error(e);

@@ -69,7 +69,7 @@ export function show(s) {
   const screen = one(`[data-screen="${s.screen}"]`);
   const changed = shown !== s.screen;
   for (const other of every('[data-screen]')) other.hidden = other !== screen;
-  one('#back').hidden = !canGoBack(s);
+  paintBack(s);
   fillScreen(s, screen, changed);
   for (const button of every('button', screen)) button.setAttribute('aria-disabled', String(s.busy));
   const notice = screen.querySelector('[data-notice]');
@@ -97,6 +97,17 @@ export function show(s) {
   (field || heading).focus({ preventScroll: !field });
 }
 
+/** @param {State} s */
+function paintBack(s) {
+  one('#back').hidden = !canGoBack(s);
+  const leaves = !s.stack.length && !!s.options.leave;
+  one('#back-text').hidden = leaves;
+  one('#leave-text').hidden = !leaves;
+  if (leaves) one('#leave-text').replaceChildren(leaveWords(s));
+}
+/** @param {State} s */
+const leaveWords = (s) => nodes('leave', { site: make('bdi', { dir: 'ltr' }, s.options.leave) });
+
 /** @param {State} s @param {HTMLElement} screen @param {boolean} changed */
 function fillScreen(s, screen, changed) {
   for (const place of every('[data-email]', screen)) place.value = s.email;
@@ -108,7 +119,7 @@ function fillScreen(s, screen, changed) {
     one('[data-set-text]', screen).textContent = t(`set.${s.purpose}`);
   if (s.screen === 'primary_leaving') one('[data-provider]', screen).textContent = domainOf(s.email);
   if (s.screen === 'pick_email' && changed) paintChoices(s);
-  if (s.screen === 'error') paintError(s.error);
+  if (s.screen === 'error') paintError(s);
 }
 
 /** @param {State} s */
@@ -120,13 +131,14 @@ function paintChoices(s) {
       make('bdi', { dir: 'ltr' }, email))));
 }
 
-/** @param {any} error */
-function paintError(error) {
+/** @param {State} s */
+function paintError(s) {
+  const { error } = s;
   const words = error.words || { title: t(`error.${error.code}.title`), text: t(`error.${error.code}.text`), remedy: t(`error.${error.code}.remedy`) };
   one('[data-error-title]').textContent = words.title;
   one('[data-error-text]').textContent = words.text;
   one('[data-error-remedy]').textContent = words.remedy;
-  one('[data-error-button]').textContent = error.fatal ? t('close') : t('again');
+  one('[data-error-button]').replaceChildren(!error.fatal ? t('again') : s.options.leave ? leaveWords(s) : t('close'));
   const details = one('#error-details');
   details.hidden = !error.details;
   one('dl', details).replaceChildren(...Object.entries(error.details || {}).flatMap(([name, value]) =>

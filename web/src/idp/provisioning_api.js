@@ -42,14 +42,15 @@ function framed() {
 
 /** @param {any} request */
 function topLevel(request) {
-  // The answer goes to the service whose script this is, or nowhere.
-  const back = new URL(String(request.return));
-  if (back.origin !== service) throw new Error('provisioning: the way back does not lead to ' + service);
+  // The answer goes to the dialog of the service whose script this is, or nowhere: another of its pages
+  // may lead on to a stranger's, and the fragment with it.
+  const back = service + '/sign_in';
+  if (request.return !== back) throw new Error('provisioning: the way back does not lead to ' + back);
   return {
     begin: (/** @type {any} */ callback) => setTimeout(() => callback(request.email, request.duration), 0),
     key: (/** @type {any} */ callback) => setTimeout(() => callback(request.pubkey), 0),
     end: (/** @type {any} */ result) =>
-      location.replace(`${back.origin}${back.pathname}#bidc=${encodeJson({ state: request.state, ...result })}`),
+      location.replace(`${back}#bidc=${encodeJson({ state: request.state, ...result })}`),
   };
 }
 

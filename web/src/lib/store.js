@@ -2,6 +2,7 @@
  *  a name whose content is spoilt is cleared. Blocked storage reads as empty and forgets. */
 
 const returnLife = 2 * 3600 * 1000;
+const mostReturns = 8;
 
 /** @param {string} name @returns {any} */
 function read(name) {
@@ -101,12 +102,23 @@ export function setComputer(userid, state, now) {
   write('usersComputer', all);
 }
 
-/** Where the page behind a mailed link leads on to. @param {string} url @param {string} origin */
-export const setReturnTo = (url, origin) => write('returnTo', { at: Date.now(), url, origin });
-/** @returns {{url: string, origin: string} | null} */
-export function returnTo() {
-  const record = read('returnTo');
-  if (!record || Date.now() - record.at > returnLife) return null;
+/** Where the page behind a mailed link leads on to, by the address that the link is for: a person may
+ *  begin at several sites before the first mail arrives.
+ *  @returns {{email: string, at: number, url: string, origin: string}[]} */
+const returns = () => {
+  const { list } = read('returnTo') || {};
+  return Array.isArray(list) ? list.filter((r) => Date.now() - r?.at < returnLife) : [];
+};
+/** @param {string} email */
+const returnsBut = (email) => returns().filter((r) => String(r.email).toLowerCase() !== email.toLowerCase());
+
+/** @param {string} email @param {string} url @param {string} origin */
+export const setReturnTo = (email, url, origin) =>
+  write('returnTo', { list: [{ email, at: Date.now(), url, origin }, ...returnsBut(email)].slice(0, mostReturns) });
+/** @param {string} email @returns {{url: string, origin: string} | null} */
+export function returnTo(email) {
+  const record = returns().find((r) => String(r.email).toLowerCase() === email.toLowerCase());
+  if (!record) return null;
   try {
     const url = new URL(record.url);
     if (!/^https?:$/.test(url.protocol) || url.origin !== record.origin) return null;
@@ -115,7 +127,8 @@ export function returnTo() {
     return null;
   }
 }
-export const clearReturnTo = () => remove('returnTo');
+/** @param {string} email */
+export const clearReturnTo = (email) => write('returnTo', { list: returnsBut(email) });
 
 export const hintSeen = () => read('managePage') !== undefined;
 export const setHintSeen = () => write('managePage', { seen: true });

@@ -10,24 +10,31 @@ import { decode } from './base64url.js';
 /** What a client says of itself before it is challenged. @returns {Record<string, string>} */
 export const ability = () => (globalThis.crypto?.subtle ? {} : { 'BID-Work-Alg': 's256' });
 
-/** The value of BID-Work for the request when it is sent again; empty: nothing can be done here.
- *  @param {Challenge} c @param {Progress} [progress] @returns {Promise<string>} */
-export async function answer(c, progress = () => {}) {
+/** The value of BID-Work for the request when it is sent again; empty: nothing can be done here, or
+ *  nobody wants it any more.
+ *  @param {Challenge} c @param {Progress} [progress] @param {AbortSignal} [signal] @returns {Promise<string>} */
+export async function answer(c, progress = () => {}, signal) {
+  if (signal?.aborted) return '';
   try {
-    if (c.kind === 'work' && c.challenge) return await solve(c.challenge, progress).catch(() => 'wait');
-    if (c.kind === 'wait' && c.ticket) return await pause(c.ticket, c.waitMs || 10000, progress);
+    if (c.kind === 'work' && c.challenge)
+      return await solve(c.challenge, progress, signal).catch(() => (signal?.aborted ? '' : 'wait'));
+    if (c.kind === 'wait' && c.ticket) return await pause(c.ticket, c.waitMs || 10000, progress, signal);
     return '';
   } finally {
     progress(0, 1);
   }
 }
 
-/** @param {string} ticket @param {number} ms @param {Progress} progress */
-async function pause(ticket, ms, progress) {
+/** @param {string} ticket @param {number} ms @param {Progress} progress @param {AbortSignal} [signal] */
+async function pause(ticket, ms, progress, signal) {
   const end = Date.now() + ms;
   for (let left = ms; left > 0; left = end - Date.now()) {
     progress(Math.ceil(left / 1000), 1 - left / ms);
-    await new Promise((resolve) => setTimeout(resolve, Math.min(left, 1000)));
+    await new Promise((resolve) => {
+      setTimeout(resolve, Math.min(left, 1000));
+      signal?.addEventListener('abort', resolve, { once: true });
+    });
+    if (signal?.aborted) return '';
   }
   return ticket;
 }
@@ -60,8 +67,8 @@ let made;
 /** @param {any} trusted */
 const policy = (trusted) => (made ??= trusted.createPolicy('work', { createScriptURL: (/** @type {string} */ u) => u }));
 
-/** @param {string} text @param {Progress} progress @returns {Promise<string>} */
-async function solve(text, progress) {
+/** @param {string} text @param {Progress} progress @param {AbortSignal} [signal] @returns {Promise<string>} */
+async function solve(text, progress, signal) {
   const { puzzle, count, zeros } = readChallenge(text);
   const number = Math.max(1, Math.min(4, count, Math.ceil((navigator.hardwareConcurrency || 2) / 2)));
   const begun = performance.now();
@@ -72,6 +79,7 @@ async function solve(text, progress) {
   const tried = new Array(number).fill(0);
   let solved = 0;
   return new Promise((resolve, reject) => {
+    signal?.addEventListener('abort', reject, { once: true });
     for (let i = 0; i < number; i++) {
       const worker = startWorker();
       workers.push(worker);

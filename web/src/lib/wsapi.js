@@ -29,6 +29,14 @@ export class Wsapi {
     /** @type {any} */
     this.context = null;
     this.clockOffset = 0;
+    this.turning = new AbortController();
+  }
+
+  /** The person turned away: a call that is being paid for, or waits for its time, is not sent again.
+   *  What is on its way already cannot be called back. */
+  abandon() {
+    this.turning.abort();
+    this.turning = new AbortController();
   }
 
   /** The server's time, ms; this computer's clock may be years off. */
@@ -39,13 +47,14 @@ export class Wsapi {
   /** Sends a call; what the service asks for in between is done, and the call sent again.
    *  @param {string} call @param {RequestInit} init @param {string} query */
   async send(call, init, query = '') {
+    const { signal } = this.turning;
     let headers = { ...init.headers, ...ability() };
     for (let round = 0; ; round++) {
       try {
         return await this.sendOnce(call, { ...init, headers }, query);
       } catch (e) {
         if (!(e instanceof ApiError) || !e.challenge || round === mostChallenges) throw e;
-        const proof = await answer(e.challenge, this.options.onWork);
+        const proof = await answer(e.challenge, this.options.onWork, signal);
         if (!proof) throw e;
         headers = { ...headers, 'BID-Work': proof };
       }

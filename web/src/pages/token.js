@@ -108,20 +108,23 @@ function wire(part, api, call, token, email, reset, askPassword) {
   });
 }
 
-/** @param {Wsapi} api @param {string | undefined} email */
+/** @param {Wsapi} api @param {string | undefined} email that is proved now; a link that unlocks, or
+ *  stops something, proves none */
 async function finish(api, email) {
-  const next = store.returnTo();
-  const link = document.querySelector('[data-onward]');
-  if (next && link instanceof HTMLAnchorElement) {
-    // Only the browser in which the sign-in began knows a site to go on to.
-    if (email) store.updateSite(next.origin, { logged_in: email, email });
-    link.href = next.url;
-    one('[data-next]').textContent = t('token.next_site', { site: new URL(next.url).host });
-  } else {
-    const place = document.querySelector('[data-next]');
-    if (place) place.textContent = t('token.next_close');
-  }
-  store.clearReturnTo();
+  if (email) leadOn(email);
   await api.renew().catch(() => {});
   show('done');
+}
+
+/** Only the browser in which the sign-in began knows a site to go on to. @param {string} email */
+function leadOn(email) {
+  const next = store.returnTo(email);
+  const link = document.querySelector('[data-onward]');
+  if (next && link instanceof HTMLAnchorElement) {
+    store.updateSite(next.origin, { logged_in: email, email });
+    link.href = next.url;
+  }
+  const place = document.querySelector('[data-next]');
+  if (place) place.textContent = next ? t('token.next_site', { site: new URL(next.url).host }) : t('token.next_close');
+  store.clearReturnTo(email);
 }

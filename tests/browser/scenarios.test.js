@@ -1,36 +1,10 @@
 /** The acceptance scenarios of the front end's specification, section 9, against the real service. */
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { launch, person, screen } from './lib/browser.js';
+import { test } from 'node:test';
+import { person, screen } from './lib/browser.js';
 import { choosePassword, confirmMail, finish, fresh, openDialog, password, signedIn, signInAtProvider, signUp, typeEmail, typePassword } from './lib/flows.js';
-import { startStack } from './lib/stack.js';
-
-const shape = process.env.PERSONA_SHAPE || 'single';
-let stack;
-let browser;
-before(async () => {
-  stack = await startStack({ shape });
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await stack?.stop();
-});
-
-/** A test with a person of its own; whatever went to the wrong place or broke the policy fails it. */
-function scenario(name, work, options) {
-  test(name, { timeout: 240000 }, async (t) => {
-    const context = await person(browser, options);
-    try {
-      const page = await context.newPage();
-      await work({ context, page, t });
-      assert.deepEqual(context.faults, []);
-    } finally {
-      await context.close();
-    }
-  });
-}
+import { browser, scenario, stack } from './lib/scenario.js';
 
 scenario('1a: a new address, the link opened in the same browser', async ({ context, page }) => {
   await signUp(context, page, stack, fresh(), stack.site + '/');

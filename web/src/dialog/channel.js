@@ -1,10 +1,10 @@
 /** Where a request comes from and where its answer goes (frontend.md 1.7). The audience is always what
- *  the browser says of the asking page, never what that page says of itself. */
+ *  the browser says of the asking page, never what that page says of itself (docs/decisions/0165). */
 
 import { decodeJson, encodeJson } from '../lib/base64url.js';
 
 /** @typedef {{transport: 'popup' | 'redirect', origin: string, id: string, state: string,
- *  params: unknown}} Request */
+ *  params: unknown, unvouched?: boolean}} Request */
 
 const patience = 10000;
 
@@ -32,9 +32,10 @@ export function requestFromOpener() {
   });
 }
 
-/** The request in the fragment, which is taken out of the address bar. @param {string} hash
- *  @returns {Request | null} */
-export function requestFromFragment(hash) {
+/** The request in the fragment, which is taken out of the address bar. Anybody can write one in any
+ *  site's name, so it is unvouched unless the browser says that the site's own page led here.
+ *  @param {string} hash @param {string} referrer @returns {Request | null} */
+export function requestFromFragment(hash, referrer) {
   const match = /^#bid=([A-Za-z0-9_-]+)$/.exec(hash);
   if (!match) return null;
   try {
@@ -42,9 +43,19 @@ export function requestFromFragment(hash) {
     if (r.v !== 1 || typeof r.origin !== 'string' || typeof r.state !== 'string' || !r.params) return null;
     const origin = new URL(r.origin).origin;
     if (origin !== r.origin) return null;
-    return { transport: 'redirect', origin, id: '', state: r.state, params: r.params };
+    const unvouched = originOf(referrer) !== origin;
+    return { transport: 'redirect', origin, id: '', state: r.state, params: r.params, ...(unvouched && { unvouched }) };
   } catch {
     return null;
+  }
+}
+
+/** @param {string} url */
+function originOf(url) {
+  try {
+    return new URL(url).origin;
+  } catch {
+    return '';
   }
 }
 
@@ -63,9 +74,13 @@ export function deliver(request, returnTo, answer) {
     return;
   }
   // The opener was cut off on the way (a provider's opener policy), or there never was one.
-  if (new URL(returnTo).origin !== request.origin) throw new Error('returnTo is not on the site');
+  const to = new URL(returnTo);
+  if (to.origin !== request.origin) throw new Error('returnTo is not on the site');
+  // A link on the site's own page may be a stranger's: a query could make its target redirect elsewhere,
+  // and browsers carry the fragment along.
+  if (request.transport === 'redirect') to.search = '';
   const popup = request.transport === 'popup' ? { popup: true } : {};
   const content = 'assertion' in answer ? { assertion: answer.assertion, email: answer.email }
     : { error: 'error' in answer ? answer.error : 'cancelled' };
-  location.replace(`${returnTo}#bid_response=${encodeJson({ state: request.state, ...content, ...popup })}`);
+  location.replace(`${to.href}#bid_response=${encodeJson({ state: request.state, ...content, ...popup })}`);
 }

@@ -84,11 +84,15 @@ async function begin() {
   const flow = kind ? takeFlow() : null;
   if (kind && !flow) return stop('flow_lost');
   const known = readSession(api).catch((e) => e);  // while the opener is being asked
-  const request = flow ? flow.request : requestFromFragment(fragment) || (await requestFromOpener());
+  const request = flow ? flow.request : requestFromFragment(fragment, document.referrer) || (await requestFromOpener());
   if (!request) {
     if (window.name === '__persona_dialog') window.close();
     one('#asker').hidden = true;
     return stop('no_site');
+  }
+  if (request.unvouched) {
+    one('#asker').hidden = true;
+    return stop('unvouched');
   }
   paintHost(request.origin);
   let params;

@@ -28,7 +28,11 @@ export function redirect(service, params) {
   const state = random();
   if (!states.remember(state)) return false;
   const request = { v: 1, origin: location.origin, params, state };
-  location.assign(`${service}/sign_in#bid=${encodeJson(request)}`);
+  const link = document.createElement('a');
+  link.href = `${service}/sign_in#bid=${encodeJson(request)}`;
+  link.target = '_self';  // whatever <base> says
+  link.referrerPolicy = 'origin';  // the browser's word for who asks; the dialog takes no other
+  link.click();
   return true;
 }
 

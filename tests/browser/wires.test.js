@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { screen } from './lib/browser.js';
-import { fresh, signedIn, signUp } from './lib/flows.js';
+import { fresh, openDialog, signedIn, signUp } from './lib/flows.js';
 import { scenario, stack } from './lib/scenario.js';
 
 /** A request in the site's name, as anybody can write it. */
@@ -47,4 +47,27 @@ scenario('a site that sends no referrers still signs in by navigation', async ({
   await page.click('[data-screen=pick_email] button.main');
   await page.waitForURL(stack.site + '/redirect');
   await signedIn(page, email);
+});
+
+scenario('an answer that came back to the site is not for a tab that never asked', async ({ context, page }) => {
+  const dialog = await openDialog(page, stack.site + '/stateless');
+  await screen(dialog, 'email');
+  const other = await context.newPage();
+  let taken = 0;
+  other.on('request', (request) => request.url().endsWith('/api/sign-in') && taken++);
+  await other.goto(stack.site + '/stateless');
+  const third = await context.newPage();
+  await third.goto(stack.site + '/tos');
+  const answer = (state) => third.evaluate((s) => new BroadcastChannel('bid').postMessage(
+    { t: 'bid:answer', state: s, assertion: 'x', email: 'ann@site.example' }), state);
+  const [state] = await third.evaluate(() => Object.keys(JSON.parse(localStorage.getItem('bid_states'))));
+  const asked = page.waitForRequest('**/api/sign-in');
+  await answer(state);
+  await asked;
+  // Once more, when the tab that asked is gone: the popup's own page will take it.
+  await page.evaluate((s) => localStorage.setItem('bid_states', JSON.stringify({ [s]: Date.now() })), state);
+  await page.goto('about:blank');
+  await answer(state);
+  await other.waitForTimeout(500);
+  assert.equal(taken, 0);
 });

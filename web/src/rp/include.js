@@ -17,7 +17,7 @@ function makeId(service) {
   let style = '';
   /** @type {ReturnType<typeof createFrame> | null} */
   let frame = null;
-  /** @type {{focus: () => void, close: () => void, stop: () => void} | null} */
+  /** @type {ReturnType<typeof openPopup>} */
   let dialog = null;
   /** @type {(() => void) | undefined} */
   let onCancel;
@@ -85,10 +85,11 @@ function makeId(service) {
   if (tabs)
     tabs.onmessage = (event) => {
       const m = event.data;
-      // The popup lost its opener on its way and came back to this site with the answer.
-      if (!m || m.t !== 'bid:answer' || !states.consume(m.state)) return;
+      // The popup lost its opener on its way and came back to this site with the answer. It is for the tab
+      // that asked; if that is gone, the popup itself keeps it.
+      if (!dialog || !m || m.t !== 'bid:answer' || m.state !== dialog.state || !states.consume(m.state)) return;
       tabs.postMessage({ t: 'bid:taken', state: m.state });
-      if (dialog) dialog.stop();
+      dialog.stop();
       finish(m);
     };
 

@@ -97,7 +97,7 @@ export function openPopup(service, params, done, severed) {
     else end({ cancelled: true });
   }, 500);
   // Cross-Origin-Opener-Policy of this page cuts at navigation, well before the first poll.
-  return { focus: () => popup.focus(), close: () => popup.close(), stop };
+  return { state, focus: () => popup.focus(), stop };
 }
 
 /** The answer in this page's fragment, if there is one; the fragment is removed at once, so that it

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { screen } from './lib/browser.js';
-import { fresh, openDialog, signedIn, signUp } from './lib/flows.js';
+import { fresh, openDialog, signedIn, signInAtProvider, signUp, typeEmail } from './lib/flows.js';
 import { scenario, stack } from './lib/scenario.js';
 
 /** A request in the site's name, as anybody can write it. */
@@ -70,4 +70,37 @@ scenario('an answer that came back to the site is not for a tab that never asked
   await answer(state);
   await other.waitForTimeout(500);
   assert.equal(taken, 0);
+});
+
+for (const path of ['/', '/get'])
+  scenario(`a provider that cuts the opener off is no cancel: ${path}`, async ({ page }) => {
+    await stack.control({ mode: 'ask', coop: true, deny_frames: true });
+    try {
+      const email = fresh('provider.example');
+      let dialog = await openDialog(page, stack.site + path);
+      await typeEmail(dialog, email);
+      await dialog.waitForURL(`${stack.provider}/auth*`);
+      await page.waitForTimeout(1500);  // three polls
+      assert.equal(await page.getAttribute('body', 'data-cancelled'), null);
+      // Gone for good cannot be told from cut off: the button asks anew.
+      await dialog.close();
+      dialog = await openDialog(page);
+      await page.evaluate(() => delete document.body.dataset.cancelled);
+      await typeEmail(dialog, email);
+      await signInAtProvider(dialog, stack);
+      await signedIn(page, email);
+      assert.equal(await page.getAttribute('body', 'data-cancelled'), null);
+    } finally {
+      await stack.control({ mode: 'ask', coop: false, deny_frames: false });
+    }
+  });
+
+scenario('a dialog that is back from a provider and closed is a cancel', async ({ page }) => {
+  const dialog = await openDialog(page, stack.site + '/');
+  await typeEmail(dialog, fresh('provider.example'));
+  await dialog.waitForURL(`${stack.provider}/auth*`);
+  await dialog.evaluate((url) => location.assign(url), stack.service + '/sign_in?AUTH_RETURN_CANCEL');
+  await screen(dialog, 'email');
+  await dialog.close();
+  await page.locator('body[data-cancelled=yes]').waitFor({ state: 'attached' });
 });

@@ -8,6 +8,13 @@ import { decodeJson, encodeJson } from '../lib/base64url.js';
 
 const patience = 10000;
 
+/** The window that opened this one, unless a page on the way cut it off. */
+const openerOf = () => (globalThis.window?.opener && !window.opener.closed ? window.opener : null);
+
+// At every load, so that a site that waits for a window which is away at a provider knows it is back. The
+// answer is a task of its own, and requestFromOpener listens before this one ends.
+openerOf()?.postMessage({ t: 'bid:ready', v: 1 }, '*');  // carries nothing
+
 /** The one request of the window that opened this one; null when there is nobody to ask.
  *  @returns {Promise<Request | null>} */
 export function requestFromOpener() {
@@ -28,7 +35,6 @@ export function requestFromOpener() {
       resolve(null);
     }, patience);
     addEventListener('message', hear);
-    opener.postMessage({ t: 'bid:ready', v: 1 }, '*');  // carries nothing
   });
 }
 
@@ -59,13 +65,20 @@ function originOf(url) {
   }
 }
 
+/** Before this window leaves for a provider's page: that may cut the opener off, which to the site looks
+ *  like a closed window. @param {Request} request */
+export function away(request) {
+  if (request.transport === 'popup') openerOf()?.postMessage({ t: 'bid:away', id: request.id }, request.origin);
+}
+
 /** @typedef {{assertion: string, email: string} | {cancel: true} | {error: string}} Answer */
 
 /** Gives the answer and ends this window's part. @param {Request} request @param {string} returnTo
  *  resolved and on request.origin @param {Answer} answer */
 export function deliver(request, returnTo, answer) {
-  const opener = window.opener;
-  if (request.transport === 'popup' && opener && !opener.closed) {
+  if (request.unvouched) throw new Error('nobody vouches for the site');
+  const opener = openerOf();
+  if (request.transport === 'popup' && opener) {
     const type = 'assertion' in answer ? 'bid:response' : 'cancel' in answer ? 'bid:cancel' : 'bid:error';
     const content = 'assertion' in answer ? { assertion: answer.assertion, email: answer.email }
       : 'error' in answer ? { code: answer.error } : {};

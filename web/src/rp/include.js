@@ -135,10 +135,7 @@ function makeId(service) {
 
   /** @param {Record<string, any>} options */
   const start = (options) => {
-    if (dialog) {
-      dialog.focus();
-      return;
-    }
+    if (dialog && dialog.focus()) return;
     const params = requestParams(options, observers, location.pathname);
     params.rp_api = rpApi;
     params.start_time = Date.now();
@@ -201,10 +198,7 @@ function makeId(service) {
         return;
       }
       checkStyle('get');
-      if (dialog) {
-        dialog.focus();
-        return;
-      }
+      if (dialog && dialog.focus()) return;
       let called = false;
       /** @param {string | null} assertion */
       const once = (assertion) => {

@@ -46,6 +46,7 @@ export function openPopup(service, params, done, severed) {
   const id = random();
   const state = random();
   let ready = false;
+  let away = false;  // at a provider's page, which may cut it off from here: then it looks closed
   let ended = false;
   states.remember(state);
 
@@ -69,10 +70,12 @@ export function openPopup(service, params, done, severed) {
     if (!m || typeof m !== 'object') return;
     if (m.t === 'bid:ready' && m.v === 1) {
       ready = true;
+      away = false;
       clearTimeout(patience);
       popup.postMessage({ t: 'bid:request', v: 1, id, state, params }, service);
     } else if (m.id === id) {
       if (m.t === 'bid:response') end({ assertion: m.assertion, email: m.email });
+      else if (m.t === 'bid:away') away = true;
       else if (m.t === 'bid:cancel') end({ cancelled: true });
       else if (m.t === 'bid:error') end({ error: String(m.code) });
     }
@@ -91,13 +94,19 @@ export function openPopup(service, params, done, severed) {
   const patience = setTimeout(giveUp, readyWithin);
   const opened = Date.now();
   const poll = setInterval(() => {
-    if (!popup.closed) return;
+    if (!popup.closed || (away && Date.now() - opened < states.life)) return;
     // A window that is gone before it said anything was cut off by this page's opener policy.
     if (!ready && Date.now() - opened < 2000) giveUp();
     else end({ cancelled: true });
   }, 500);
   // Cross-Origin-Opener-Policy of this page cuts at navigation, well before the first poll.
-  return { state, focus: () => popup.focus(), stop };
+  /** Shows the dialog, if it is there; else that was the end of it. @returns {boolean} */
+  const focus = () => {
+    if (popup.closed) end({ cancelled: true });
+    else popup.focus();
+    return !ended;
+  };
+  return { state, focus, stop };
 }
 
 /** The answer in this page's fragment, if there is one; the fragment is removed at once, so that it

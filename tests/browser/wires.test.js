@@ -104,3 +104,32 @@ scenario('a dialog that is back from a provider and closed is a cancel', async (
   await dialog.close();
   await page.locator('body[data-cancelled=yes]').waitFor({ state: 'attached' });
 });
+
+scenario('get() where no window opens: the callback comes, with null', async ({ page }) => {
+  await page.addInitScript(() => (window.open = () => null));
+  await page.goto(stack.site + '/get');
+  await page.click('#sign-in');
+  await page.locator('body[data-cancelled=yes]').waitFor({ state: 'attached' });
+});
+
+scenario('neither window nor storage: oncancel', async ({ page }) => {
+  await page.addInitScript(() => {
+    window.open = () => null;
+    Storage.prototype.setItem = () => {
+      throw new Error('blocked');
+    };
+  });
+  await page.goto(stack.site + '/redirect');
+  await page.click('#sign-in');
+  await page.locator('body[data-cancelled=yes]').waitFor({ state: 'attached' });
+});
+
+scenario('a slow window of get() is waited for', async ({ context, page }) => {
+  await context.route(stack.service + '/sign_in', async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 9000));
+    await route.continue();
+  });
+  const dialog = await openDialog(page, stack.site + '/get');
+  await screen(dialog, 'email');
+  assert.equal(await page.getAttribute('body', 'data-cancelled'), null);
+});

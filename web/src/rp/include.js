@@ -140,20 +140,25 @@ function makeId(service) {
     params.rp_api = rpApi;
     params.start_time = Date.now();
     onCancel = typeof options.oncancel === 'function' ? options.oncancel : undefined;
+    /** The end without a dialog; a page of the service says why, if a window opens at all. @param {string} page */
+    const noWindow = (page) => {
+      if (!openPage(service, page)) console.warn('navigator.id: the browser blocks the sign-in window');
+      setTimeout(() => finish({ error: 'no_window' }), 0);
+    };
     if (!supported) {
-      openPage(service, '/unsupported_dialog');
+      noWindow('/unsupported_dialog');
       return;
     }
     const byRedirect = () => {
       dialog = null;
-      if (style === 'get') openPage(service, '/unsupported_dialog_without_watch');
-      else if (!redirect(service, params)) openPage(service, '/cookies_disabled');
+      if (style === 'get') noWindow('/unsupported_dialog_without_watch');
+      else if (!redirect(service, params)) noWindow('/cookies_disabled');
     };
     if (options.transport === 'redirect') {
       byRedirect();
       return;
     }
-    dialog = openPopup(service, params, finish, byRedirect);
+    dialog = openPopup(service, params, finish, byRedirect, style === 'get');
     if (!dialog) byRedirect();
     else tell({ op: 'running' });
   };

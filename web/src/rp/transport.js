@@ -39,8 +39,9 @@ export function redirect(service, params) {
 /** Opens the popup; must run in the click. `done` is called once. Returns how to focus and to end
  *  it, or null when this browser gives no window.
  *  @param {string} service @param {Record<string, any>} params @param {(a: Answer) => void} done
- *  @param {() => void} severed called instead of done when the popup cannot talk to this page */
-export function openPopup(service, params, done, severed) {
+ *  @param {() => void} severed called instead of done when the popup cannot talk to this page
+ *  @param {boolean} alone there is no other way, so a slow popup is waited for */
+export function openPopup(service, params, done, severed, alone) {
   const popup = open(service + '/sign_in', popupName, features());
   if (!popup || popup.closed) return null;
   const id = random();
@@ -91,7 +92,7 @@ export function openPopup(service, params, done, severed) {
     }
     severed();
   };
-  const patience = setTimeout(giveUp, readyWithin);
+  const patience = alone ? 0 : setTimeout(giveUp, readyWithin);
   const opened = Date.now();
   const poll = setInterval(() => {
     if (!popup.closed || (away && Date.now() - opened < states.life)) return;

@@ -133,3 +133,14 @@ scenario('a slow window of get() is waited for', async ({ context, page }) => {
   await screen(dialog, 'email');
   assert.equal(await page.getAttribute('body', 'data-cancelled'), null);
 });
+
+for (const answer of [{ error: 'cancelled' }, { assertion: 'x', email: 'ann@site.example' }])
+  scenario(`a page that an answer came back to hears of its visitor as any other: ${Object.keys(answer)[0]}`, async ({ page }) => {
+    await page.goto(stack.site + '/tos');
+    await page.evaluate(() => localStorage.setItem('bid_states', JSON.stringify({ known: Date.now() })));
+    const content = Buffer.from(JSON.stringify({ state: 'known', ...answer })).toString('base64url');
+    await page.goto(`${stack.site}/#bid_response=${content}`);
+    // Well before the page gives the frame up, which takes ten seconds.
+    await page.locator('body[data-ready=yes]').waitFor({ state: 'attached', timeout: 7000 });
+    assert.deepEqual(await page.evaluate(() => localStorage.getItem('bid_states')), '{}');
+  });

@@ -129,8 +129,10 @@ function makeId(service) {
       setTimeout(fireReady, 0);
       return;
     }
-    if (early) deliverEarly();
-    else tell({ op: 'watch', loggedInUser: options.loggedInUser, stateless: !options.onlogout });
+    // Who just came back with an answer is signed in, whatever the page knew when it was made.
+    const user = early && early.assertion ? early.email : options.loggedInUser;
+    tell({ op: 'watch', loggedInUser: user, stateless: !options.onlogout });
+    deliverEarly();
   };
 
   /** @param {Record<string, any>} options */

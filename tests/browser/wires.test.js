@@ -144,3 +144,9 @@ for (const answer of [{ error: 'cancelled' }, { assertion: 'x', email: 'ann@site
     await page.locator('body[data-ready=yes]').waitFor({ state: 'attached', timeout: 7000 });
     assert.deepEqual(await page.evaluate(() => localStorage.getItem('bid_states')), '{}');
   });
+
+scenario('watch() of what is no object leaves get() as it was', async ({ page }) => {
+  await page.goto(stack.site + '/get');
+  await page.evaluate(() => navigator.id.watch('nothing'));
+  await screen(await openDialog(page), 'email');
+});

@@ -171,8 +171,8 @@ function makeId(service) {
     /** @param {any} options */
     watch(options) {
       checkThis(this, 'watch');
-      checkStyle('watch');
       if (!isObject(options)) return;
+      checkStyle('watch');
       const checked = checkWatch(options);
       observe(checked, apiOf(checked));
     },

@@ -150,3 +150,16 @@ scenario('watch() of what is no object leaves get() as it was', async ({ page })
   await page.evaluate(() => navigator.id.watch('nothing'));
   await screen(await openDialog(page), 'email');
 });
+
+scenario('a page that was loaded anew takes the answer of its dialog, once', async ({ context, page }) => {
+  const email = fresh();
+  await signUp(context, page, stack, email);
+  await page.click('#sign-out');
+  const dialog = await openDialog(page);
+  await screen(dialog, 'pick_email');
+  await page.reload();
+  const [closed] = await Promise.all([dialog.waitForEvent('close'), dialog.click('[data-screen=pick_email] button.main')]);
+  assert.ok(closed);
+  await signedIn(page, email);
+  assert.equal(await page.evaluate(() => localStorage.getItem('bid_states')), '{}');
+});

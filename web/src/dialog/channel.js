@@ -80,7 +80,8 @@ export function deliver(request, returnTo, answer) {
   const opener = openerOf();
   if (request.transport === 'popup' && opener) {
     const type = 'assertion' in answer ? 'bid:response' : 'cancel' in answer ? 'bid:cancel' : 'bid:error';
-    const content = 'assertion' in answer ? { assertion: answer.assertion, email: answer.email }
+    // The state lets a page answer for the one that asked, if that was loaded anew meanwhile.
+    const content = 'assertion' in answer ? { state: request.state, assertion: answer.assertion, email: answer.email }
       : 'error' in answer ? { code: answer.error } : {};
     opener.postMessage({ t: type, id: request.id, ...content }, request.origin);
     window.close();

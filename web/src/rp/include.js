@@ -93,15 +93,25 @@ function makeId(service) {
       finish(m);
     };
 
+  /** An answer to a page that is no more: this one takes its place. @param {any} m */
+  const inherit = (m) => {
+    if (!states.consume(m.state)) return;
+    early = { assertion: m.assertion, email: m.email, error: m.error };
+    if (observers.onlogin) deliverEarly();
+  };
+
+  // The page was loaded anew while its dialog was open: that still answers to this window.
+  addEventListener('message', (event) => {
+    const m = event.data;
+    if (event.origin !== service || !m || m.t !== 'bid:response') return;
+    if (!dialog || dialog.state !== m.state) inherit(m);
+  });
+
   const fragment = takeFragment();
-  if (fragment && states.isKnown(fragment.state)) {
-    /** @type {Answer} */
-    const answer = { assertion: fragment.assertion, email: fragment.email, error: fragment.error };
-    const here = () => {
-      if (!states.consume(fragment.state)) return;
-      early = answer;
-      if (observers.onlogin) deliverEarly();
-    };
+  if (fragment && !states.isKnown(fragment.state))
+    console.warn('navigator.id: an answer came that nobody here waits for, or no longer; it is ignored');
+  else if (fragment) {
+    const here = () => inherit(fragment);
     if (fragment.popup && tabs) {
       const alone = setTimeout(here, 1000);  // the tab that asked is gone: this one takes its place
       const listener = channel();
@@ -111,7 +121,7 @@ function makeId(service) {
           clearTimeout(alone);
           close();
         };
-      tabs.postMessage({ t: 'bid:answer', state: fragment.state, ...answer });
+      tabs.postMessage({ ...fragment, t: 'bid:answer' });
     } else here();
   }
   function deliverEarly() {

@@ -75,8 +75,10 @@ export function openPopup(service, params, done, severed, alone) {
       clearTimeout(patience);
       popup.postMessage({ t: 'bid:request', v: 1, id, state, params }, service);
     } else if (m.id === id) {
-      if (m.t === 'bid:response') end({ assertion: m.assertion, email: m.email });
-      else if (m.t === 'bid:away') away = true;
+      if (m.t === 'bid:response') {
+        states.consume(state);
+        end({ assertion: m.assertion, email: m.email });
+      } else if (m.t === 'bid:away') away = true;
       else if (m.t === 'bid:cancel') end({ cancelled: true });
       else if (m.t === 'bid:error') end({ error: String(m.code) });
     }

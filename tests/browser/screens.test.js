@@ -174,6 +174,12 @@ const ways = {
     await page.goto(stack.service + '/sign_in');
     return page;
   }],
+  'dialog-unvouched': ['[data-screen=error]', async (page, context) => {
+    await act(context, stack);
+    const request = { v: 1, origin: stack.site, state: 's', params: { rp_api: 'stateless' } };
+    await page.goto(stack.service + '/sign_in#bid=' + Buffer.from(JSON.stringify(request)).toString('base64url'));
+    return page;
+  }],
   'home': ['#signed-out', async (page, context) => {
     await act(context, stack);
     await page.goto(stack.service + '/');

@@ -4,7 +4,7 @@ import { certify } from '../lib/certify.js';
 import { forgetKeys, dropKey, isUsable, loadKey, makeAssertion } from '../lib/keys.js';
 import * as store from '../lib/store.js';
 import { ApiError } from '../lib/wsapi.js';
-import { deliver } from './channel.js';
+import { away, deliver } from './channel.js';
 import { forgetRequest, saveFlow } from './flow.js';
 import { provisionInFrame, provisionOnTop } from './provision.js';
 
@@ -150,12 +150,14 @@ export const effects = {
     return { type: how === 'ok' ? 'provisioned' : 'frameFailed' };
   },
   async provisionTop(w, { email, info, after }) {
+    away(w.request);
     await provisionOnTop(w.api, { email, info, add: w.state().add, after, request: w.request }, w.state().trusted);
   },
   async leave(w, { email, info, add }) {
     saveFlow({ email, info, add, request: w.request });
     const url = new URL(info.auth);
     url.searchParams.set('email', email);
+    away(w.request);
     location.assign(url.href);
   },
   async primaryAuth(w, { email, info, add }) {

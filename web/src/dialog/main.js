@@ -101,12 +101,16 @@ async function begin() {
   const flow = takeFlow();  // gone, whatever this window was opened for
   const known = readSession(api).catch((e) => e);  // while the opener is being asked
   const request = kind ? flow?.request || keptRequest()
-    : requestFromFragment(fragment) || (await requestFromOpener()) || (fragment ? null : keptRequest());
+    : requestFromFragment(fragment, document.referrer) || (await requestFromOpener()) || (fragment ? null : keptRequest());
   if (!request && kind) return stop('flow_lost');
   if (!request) {
     if (window.name === '__persona_dialog') window.close();
     one('#asker').hidden = true;
     return stop('no_site');
+  }
+  if (request.unvouched) {
+    one('#asker').hidden = true;
+    return stop('unvouched');
   }
   asked = request;
   keepRequest(request);

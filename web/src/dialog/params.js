@@ -68,6 +68,8 @@ export function returnTo(value, origin) {
   if (!/^\/(?![/\\])/.test(given)) refuse('returnTo', 'must be an absolute path');
   const url = new URL(given, origin);
   if (url.origin !== origin) refuse('returnTo', 'must stay on the site');
+  // Servers that tidy such a path up may answer with a redirect to the host that it seems to name.
+  if (/^\/(\/|\\|%2f|%5c)/i.test(url.pathname)) refuse('returnTo', 'must not begin with two slashes');
   url.hash = '';  // the fragment carries the answer
   return url.href;
 }

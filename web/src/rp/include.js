@@ -17,7 +17,7 @@ function makeId(service) {
   let style = '';
   /** @type {ReturnType<typeof createFrame> | null} */
   let frame = null;
-  /** @type {{focus: () => void, close: () => void, stop: () => void} | null} */
+  /** @type {ReturnType<typeof openPopup>} */
   let dialog = null;
   /** @type {(() => void) | undefined} */
   let onCancel;
@@ -85,22 +85,33 @@ function makeId(service) {
   if (tabs)
     tabs.onmessage = (event) => {
       const m = event.data;
-      // The popup lost its opener on its way and came back to this site with the answer.
-      if (!m || m.t !== 'bid:answer' || !states.consume(m.state)) return;
+      // The popup lost its opener on its way and came back to this site with the answer. It is for the tab
+      // that asked; if that is gone, the popup itself keeps it.
+      if (!dialog || !m || m.t !== 'bid:answer' || m.state !== dialog.state || !states.consume(m.state)) return;
       tabs.postMessage({ t: 'bid:taken', state: m.state });
-      if (dialog) dialog.stop();
+      dialog.stop();
       finish(m);
     };
 
+  /** An answer to a page that is no more: this one takes its place. @param {any} m */
+  const inherit = (m) => {
+    if (!states.consume(m.state)) return;
+    early = { assertion: m.assertion, email: m.email, error: m.error };
+    if (observers.onlogin) deliverEarly();
+  };
+
+  // The page was loaded anew while its dialog was open: that still answers to this window.
+  addEventListener('message', (event) => {
+    const m = event.data;
+    if (event.origin !== service || !m || m.t !== 'bid:response') return;
+    if (!dialog || dialog.state !== m.state) inherit(m);
+  });
+
   const fragment = takeFragment();
-  if (fragment && states.isKnown(fragment.state)) {
-    /** @type {Answer} */
-    const answer = { assertion: fragment.assertion, email: fragment.email, error: fragment.error };
-    const here = () => {
-      if (!states.consume(fragment.state)) return;
-      early = answer;
-      if (observers.onlogin) deliverEarly();
-    };
+  if (fragment && !states.isKnown(fragment.state))
+    console.warn('navigator.id: an answer came that nobody here waits for, or no longer; it is ignored');
+  else if (fragment) {
+    const here = () => inherit(fragment);
     if (fragment.popup && tabs) {
       const alone = setTimeout(here, 1000);  // the tab that asked is gone: this one takes its place
       const listener = channel();
@@ -110,7 +121,7 @@ function makeId(service) {
           clearTimeout(alone);
           close();
         };
-      tabs.postMessage({ t: 'bid:answer', state: fragment.state, ...answer });
+      tabs.postMessage({ ...fragment, t: 'bid:answer' });
     } else here();
   }
   function deliverEarly() {
@@ -128,34 +139,38 @@ function makeId(service) {
       setTimeout(fireReady, 0);
       return;
     }
-    if (early) deliverEarly();
-    else tell({ op: 'watch', loggedInUser: options.loggedInUser, stateless: !options.onlogout });
+    // Who just came back with an answer is signed in, whatever the page knew when it was made.
+    const user = early && early.assertion ? early.email : options.loggedInUser;
+    tell({ op: 'watch', loggedInUser: user, stateless: !options.onlogout });
+    deliverEarly();
   };
 
   /** @param {Record<string, any>} options */
   const start = (options) => {
-    if (dialog) {
-      dialog.focus();
-      return;
-    }
+    if (dialog && dialog.focus()) return;
     const params = requestParams(options, observers, location.pathname);
     params.rp_api = rpApi;
     params.start_time = Date.now();
     onCancel = typeof options.oncancel === 'function' ? options.oncancel : undefined;
+    /** The end without a dialog; a page of the service says why, if a window opens at all. @param {string} page */
+    const noWindow = (page) => {
+      if (!openPage(service, page)) console.warn('navigator.id: the browser blocks the sign-in window');
+      setTimeout(() => finish({ error: 'no_window' }), 0);
+    };
     if (!supported) {
-      openPage(service, '/unsupported_dialog');
+      noWindow('/unsupported_dialog');
       return;
     }
     const byRedirect = () => {
       dialog = null;
-      if (style === 'get') openPage(service, '/unsupported_dialog_without_watch');
-      else if (!redirect(service, params)) openPage(service, '/cookies_disabled');
+      if (style === 'get') noWindow('/unsupported_dialog_without_watch');
+      else if (!redirect(service, params)) noWindow('/cookies_disabled');
     };
     if (options.transport === 'redirect') {
       byRedirect();
       return;
     }
-    dialog = openPopup(service, params, finish, byRedirect);
+    dialog = openPopup(service, params, finish, byRedirect, style === 'get');
     if (!dialog) byRedirect();
     else tell({ op: 'running' });
   };
@@ -166,8 +181,8 @@ function makeId(service) {
     /** @param {any} options */
     watch(options) {
       checkThis(this, 'watch');
-      checkStyle('watch');
       if (!isObject(options)) return;
+      checkStyle('watch');
       const checked = checkWatch(options);
       observe(checked, apiOf(checked));
     },
@@ -200,10 +215,7 @@ function makeId(service) {
         return;
       }
       checkStyle('get');
-      if (dialog) {
-        dialog.focus();
-        return;
-      }
+      if (dialog && dialog.focus()) return;
       let called = false;
       /** @param {string | null} assertion */
       const once = (assertion) => {

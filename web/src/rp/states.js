@@ -1,8 +1,9 @@
 /** One-time values that bind an answer which comes back by navigation to the request of this site
- *  (frontend.md 1.7). They live in the site's own storage; each serves once, for ten minutes. */
+ *  (frontend.md 1.7). They live in the site's own storage; each serves once, for as long
+ *  as the dialog remembers what it was asked while a provider's page is open. */
 
 const key = 'bid_states';
-const life = 10 * 60 * 1000;
+export const life = 3600 * 1000;
 
 /** @returns {Record<string, number>} */
 function read() {

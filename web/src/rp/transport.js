@@ -28,20 +28,26 @@ export function redirect(service, params) {
   const state = random();
   if (!states.remember(state)) return false;
   const request = { v: 1, origin: location.origin, params, state };
-  location.assign(`${service}/sign_in#bid=${encodeJson(request)}`);
+  const link = document.createElement('a');
+  link.href = `${service}/sign_in#bid=${encodeJson(request)}`;
+  link.target = '_self';  // whatever <base> says
+  link.referrerPolicy = 'origin';  // the browser's word for who asks; the dialog takes no other
+  link.click();
   return true;
 }
 
 /** Opens the popup; must run in the click. `done` is called once. Returns how to focus and to end
  *  it, or null when this browser gives no window.
  *  @param {string} service @param {Record<string, any>} params @param {(a: Answer) => void} done
- *  @param {() => void} severed called instead of done when the popup cannot talk to this page */
-export function openPopup(service, params, done, severed) {
+ *  @param {() => void} severed called instead of done when the popup cannot talk to this page
+ *  @param {boolean} alone there is no other way, so a slow popup is waited for */
+export function openPopup(service, params, done, severed, alone) {
   const popup = open(service + '/sign_in', popupName, features());
   if (!popup || popup.closed) return null;
   const id = random();
   const state = random();
   let ready = false;
+  let away = false;  // at a provider's page, which may cut it off from here: then it looks closed
   let ended = false;
   states.remember(state);
 
@@ -65,10 +71,14 @@ export function openPopup(service, params, done, severed) {
     if (!m || typeof m !== 'object') return;
     if (m.t === 'bid:ready' && m.v === 1) {
       ready = true;
+      away = false;
       clearTimeout(patience);
       popup.postMessage({ t: 'bid:request', v: 1, id, state, params }, service);
     } else if (m.id === id) {
-      if (m.t === 'bid:response') end({ assertion: m.assertion, email: m.email });
+      if (m.t === 'bid:response') {
+        states.consume(state);
+        end({ assertion: m.assertion, email: m.email });
+      } else if (m.t === 'bid:away') away = true;
       else if (m.t === 'bid:cancel') end({ cancelled: true });
       else if (m.t === 'bid:error') end({ error: String(m.code) });
     }
@@ -84,16 +94,22 @@ export function openPopup(service, params, done, severed) {
     }
     severed();
   };
-  const patience = setTimeout(giveUp, readyWithin);
+  const patience = alone ? 0 : setTimeout(giveUp, readyWithin);
   const opened = Date.now();
   const poll = setInterval(() => {
-    if (!popup.closed) return;
+    if (!popup.closed || (away && Date.now() - opened < states.life)) return;
     // A window that is gone before it said anything was cut off by this page's opener policy.
     if (!ready && Date.now() - opened < 2000) giveUp();
     else end({ cancelled: true });
   }, 500);
   // Cross-Origin-Opener-Policy of this page cuts at navigation, well before the first poll.
-  return { focus: () => popup.focus(), close: () => popup.close(), stop };
+  /** Shows the dialog, if it is there; else that was the end of it. @returns {boolean} */
+  const focus = () => {
+    if (popup.closed) end({ cancelled: true });
+    else popup.focus();
+    return !ended;
+  };
+  return { state, focus, stop };
 }
 
 /** The answer in this page's fragment, if there is one; the fragment is removed at once, so that it

@@ -18,7 +18,7 @@ openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', 
   '-subj', '/CN=Test CA', '-keyout', 'ca.key', '-out', 'ca.pem')
 openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=idp',
   '-keyout', 'idp.key', '-out', 'idp.csr')
-writeFileSync(`${dir}/ext`, 'subjectAltName=DNS:localhost')
+writeFileSync(`${dir}/ext`, 'subjectAltName=IP:127.0.0.1')
 openssl('x509', '-req', '-in', 'idp.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '1',
   '-extfile', 'ext', '-out', 'idp.pem')
 
@@ -54,7 +54,7 @@ const freePort = () => new Promise(done => {
 const port = await freePort()
 // The file that ships, and one line that tells where this test's provider is.
 writeFileSync(`${dir}/verifier.yaml`, readFileSync(`${top}/config/verifier.yaml`, 'utf8').replace('    config:\n',
-  `    config:\n      discovery_overrides: {idp.example: "https://localhost:${provider.address().port}/.well-known/browserid"}\n`))
+  `    config:\n      discovery_overrides: {idp.example: "https://127.0.0.1:${provider.address().port}/.well-known/browserid"}\n`))
 const host = spawn(`${build}/bin/persona-host`, ['run', `${dir}/verifier.yaml`], {
   env: { PATH: process.env.PATH, PORT: String(port), STATE_DIR: `${dir}/state`, PERSONA_OUTBOUND__CA_FILE: `${dir}/ca.pem` },
   stdio: ['ignore', 'pipe', 'pipe']

@@ -163,3 +163,22 @@ scenario('a page that was loaded anew takes the answer of its dialog, once', asy
   await signedIn(page, email);
   assert.equal(await page.evaluate(() => localStorage.getItem('bid_states')), '{}');
 });
+
+/** The page does not hear the first message of that kind. */
+const loseFirst = (page, kind) => page.addInitScript((wanted) => {
+  let lost = false;
+  addEventListener('message', (event) => {
+    if (lost || (event.data?.op ?? event.data?.t) !== wanted) return;
+    lost = true;
+    event.stopImmediatePropagation();
+  }, true);
+}, kind);
+
+for (const kind of ['ready', 'bid:ready'])
+  scenario(`the first word of the other side may be lost: ${kind}`, async ({ context, page }) => {
+    await loseFirst(page, kind);
+    const email = fresh();
+    await signUp(context, page, stack, email, stack.site + '/old');
+    await page.click('#sign-out');
+    await page.locator('#sign-in').waitFor({ state: 'visible' });
+  });

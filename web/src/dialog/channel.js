@@ -7,13 +7,15 @@ import { decodeJson, encodeJson } from '../lib/base64url.js';
  *  params: unknown, unvouched?: boolean}} Request */
 
 const patience = 10000;
+const askAgain = 500;
 
 /** The window that opened this one, unless a page on the way cut it off. */
 const openerOf = () => (globalThis.window?.opener && !window.opener.closed ? window.opener : null);
 
 // At every load, so that a site that waits for a window which is away at a provider knows it is back. The
 // answer is a task of its own, and requestFromOpener listens before this one ends.
-openerOf()?.postMessage({ t: 'bid:ready', v: 1 }, '*');  // carries nothing
+const sayReady = () => openerOf()?.postMessage({ t: 'bid:ready', v: 1 }, '*');  // carries nothing
+sayReady();
 
 /** The one request of the window that opened this one; null when there is nobody to ask.
  *  @returns {Promise<Request | null>} */
@@ -28,12 +30,15 @@ export function requestFromOpener() {
       if (!m || m.t !== 'bid:request' || m.v !== 1 || typeof m.id !== 'string') return;
       removeEventListener('message', hear);  // one request a window: later ones have no listener
       clearTimeout(giveUp);
+      clearInterval(again);
       resolve({ transport: 'popup', origin: event.origin, id: m.id, state: String(m.state || ''), params: m.params });
     };
     const giveUp = setTimeout(() => {
       removeEventListener('message', hear);
+      clearInterval(again);
       resolve(null);
     }, patience);
+    const again = setInterval(sayReady, askAgain);  // a message between processes may be lost
     addEventListener('message', hear);
   });
 }

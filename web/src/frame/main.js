@@ -13,6 +13,7 @@ let site = '';
 let believed;
 let watching = false;
 let paused = false;
+let said = 0;  // counts what the site told: an evaluation that began before it knows less
 
 /** @param {any} message */
 const post = (message) => parent.postMessage({ t: 'bid:frame', v: 1, ...message }, site || '*');
@@ -28,16 +29,19 @@ async function storageOpen() {
 
 async function evaluate() {
   if (!watching || paused) return;
+  const before = said;
   try {
     const shared = await storageOpen();
     const session = await api.session();
     const cookies = !!session.cookies;
     const found = shared && cookies && session.authenticated
       ? await silentAssertion(api, site, believed) : { email: null };
-    const verdict = decide({ believed, cookies, shared, authenticated: !!session.authenticated, ...found });
-    believed = verdict.believed;
-    if (verdict.event === 'login') post({ op: 'login', assertion: found.assertion });
-    else if (verdict.event) post({ op: verdict.event });
+    if (said === before) {
+      const verdict = decide({ believed, cookies, shared, authenticated: !!session.authenticated, ...found });
+      believed = verdict.believed;
+      if (verdict.event === 'login') post({ op: 'login', assertion: found.assertion });
+      else if (verdict.event) post({ op: verdict.event });
+    }
   } catch {
     // No answer is no news: a service that is down signs nobody out.
   }
@@ -58,6 +62,7 @@ addEventListener('message', (event) => {
   if (!m || m.t !== 'bid:frame' || m.v !== 1) return;
   if (site && event.origin !== site) return;
   site = event.origin;
+  said++;
   if (m.op === 'watch') {
     watching = true;
     believed = m.loggedInUser;

@@ -18,14 +18,17 @@ export function createFrame(service, hear) {
     else frame.contentWindow.postMessage({ t: 'bid:frame', v: 1, ...message }, service);
   };
 
+  const begin = () => {
+    ready = true;
+    for (const message of waiting.splice(0)) post(message);
+  };
+
   addEventListener('message', (event) => {
     if (!frame || event.source !== frame.contentWindow || event.origin !== service) return;
     const m = event.data;
     if (!m || m.t !== 'bid:frame' || m.v !== 1) return;
-    if (m.op === 'ready') {
-      ready = true;
-      for (const message of waiting.splice(0)) post(message);
-    } else if (m.op === 'login' && typeof m.assertion === 'string') hear.login(m.assertion);
+    if (m.op === 'ready') begin();
+    else if (m.op === 'login' && typeof m.assertion === 'string') hear.login(m.assertion);
     else if (m.op === 'logout') hear.logout();
     else if (m.op === 'match') hear.match();
     else if (m.op === 'evaluated') hear.evaluated();
@@ -39,6 +42,9 @@ export function createFrame(service, hear) {
     frame.tabIndex = -1;
     frame.setAttribute('aria-hidden', 'true');
     frame.setAttribute('title', 'sign-in status');
+    // Chromium loses the frame's first word at times, when a popup opens at that moment; by then the
+    // frame's script has run all the same.
+    frame.addEventListener('load', begin);
     frame.setAttribute('allow', 'identity-credentials-get; storage-access');
     document.body.appendChild(frame);
     // A frame that is blocked answers nothing; the site must not wait for it.

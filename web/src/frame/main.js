@@ -62,6 +62,7 @@ addEventListener('message', (event) => {
   if (!m || m.t !== 'bid:frame' || m.v !== 1) return;
   if (site && event.origin !== site) return;
   site = event.origin;
+  if (m.op === 'hello') return post({ op: 'ready' });
   said++;
   if (m.op === 'watch') {
     watching = true;

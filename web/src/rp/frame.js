@@ -2,6 +2,7 @@
  *  (frontend.md 1.2, 6.2). Elsewhere it says nothing but "evaluated". */
 
 const evaluateWithin = 10000;
+const askAgain = 500;
 
 /** @param {string} service @param {{login: (a: string) => void, logout: () => void,
  *  match: () => void, evaluated: () => void}} hear */
@@ -18,17 +19,14 @@ export function createFrame(service, hear) {
     else frame.contentWindow.postMessage({ t: 'bid:frame', v: 1, ...message }, service);
   };
 
-  const begin = () => {
-    ready = true;
-    for (const message of waiting.splice(0)) post(message);
-  };
-
   addEventListener('message', (event) => {
     if (!frame || event.source !== frame.contentWindow || event.origin !== service) return;
     const m = event.data;
     if (!m || m.t !== 'bid:frame' || m.v !== 1) return;
-    if (m.op === 'ready') begin();
-    else if (m.op === 'login' && typeof m.assertion === 'string') hear.login(m.assertion);
+    if (m.op === 'ready') {
+      ready = true;
+      for (const message of waiting.splice(0)) post(message);
+    } else if (m.op === 'login' && typeof m.assertion === 'string') hear.login(m.assertion);
     else if (m.op === 'logout') hear.logout();
     else if (m.op === 'match') hear.match();
     else if (m.op === 'evaluated') hear.evaluated();
@@ -42,13 +40,19 @@ export function createFrame(service, hear) {
     frame.tabIndex = -1;
     frame.setAttribute('aria-hidden', 'true');
     frame.setAttribute('title', 'sign-in status');
-    // Chromium loses the frame's first word at times, when a popup opens at that moment; by then the
-    // frame's script has run all the same.
-    frame.addEventListener('load', begin);
     frame.setAttribute('allow', 'identity-credentials-get; storage-access');
     document.body.appendChild(frame);
+    // When a popup opens while the frame loads, Chromium at times loses the frame's first word, and its
+    // load event too. So the frame is asked until it is heard; the question carries nothing.
+    const asking = setInterval(() => {
+      if (ready) clearInterval(asking);
+      else frame?.contentWindow?.postMessage({ t: 'bid:frame', v: 1, op: 'hello' }, '*');
+    }, askAgain);
     // A frame that is blocked answers nothing; the site must not wait for it.
-    setTimeout(hear.evaluated, evaluateWithin);
+    setTimeout(() => {
+      clearInterval(asking);
+      hear.evaluated();
+    }, evaluateWithin);
   };
   if (document.body) attach();
   else addEventListener('DOMContentLoaded', attach);

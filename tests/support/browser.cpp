@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "tests/support/service.h"
 
@@ -75,8 +76,9 @@ std::string converse(unsigned short port, const std::string& request) {
             sent += static_cast<std::size_t>(n);
         }
         char piece[16'384];
-        for (ssize_t n; (n = ::recv(fd, piece, sizeof piece, 0)) > 0;)
-            out.append(piece, static_cast<std::size_t>(n));
+        // With a time limit a call that a signal interrupts is not taken up again by the kernel.
+        for (ssize_t n; (n = ::recv(fd, piece, sizeof piece, 0)) > 0 || (n < 0 && errno == EINTR);)
+            if (n > 0) out.append(piece, static_cast<std::size_t>(n));
     }
     ::close(fd);
     return out;

@@ -134,6 +134,7 @@ std::string MariaDbServer::sql(const std::string& text) const {
 
 void MariaDbServer::pause() const {
     ::kill(pid_, SIGSTOP);
+    ::waitpid(pid_, nullptr, WUNTRACED);  // until all its threads have stopped
 }
 
 void MariaDbServer::resume() const {

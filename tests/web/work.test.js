@@ -1,11 +1,13 @@
 /** Proof of work in the browser's script: the numbers that libs/pow finds too (tests/libs/pow). */
 
 import assert from 'node:assert/strict';
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, webcrypto } from 'node:crypto';
 import { test } from 'node:test';
 import { sha256Head, tries } from '../../web/src/work/hash.js';
 import { answer, readChallenge } from '../../web/src/lib/work.js';
 import { Wsapi } from '../../web/src/lib/wsapi.js';
+
+globalThis.crypto ??= webcrypto;  // Node 18 has none
 
 const seed = Uint8Array.from({ length: 16 }, (_, i) => i * 7);
 

@@ -56,11 +56,10 @@ std::string encodeBase64Url(std::string_view octets) {
     return out;
 }
 
-std::optional<std::string> decodeBase64Url(std::string_view text) {
+bool decodeBase64Url(std::string_view text, std::span<char> out) {
     const std::size_t whole = text.size() / 4, left = text.size() % 4;
-    if (left == 1) return std::nullopt;
+    if (left == 1 || out.size() <= text.size() * 3 / 4) return false;
     // Each group is written with a fourth octet, the place of the next one's first.
-    std::string out(text.size() * 3 / 4 + 1, '\0');
     const auto* from = reinterpret_cast<const unsigned char*>(text.data());
     char* to = out.data();
     std::uint32_t all = 0;
@@ -77,11 +76,16 @@ std::optional<std::string> decodeBase64Url(std::string_view text) {
         const std::uint32_t bits =
             kBits[0][from[0]] | kBits[1][from[1]] | (left == 3 ? kBits[2][from[2]] : 0);
         all |= bits;
-        if ((bits & (left == 2 ? 0xff'ff00U : 0xff00U)) != 0) return std::nullopt;  // B64-2
+        if ((bits & (left == 2 ? 0xff'ff00U : 0xff00U)) != 0) return false;  // B64-2
         to[0] = static_cast<char>(bits >> 24);
         if (left == 3) to[1] = static_cast<char>(bits >> 16);
     }
-    if ((all & kBad) != 0) return std::nullopt;
+    return (all & kBad) == 0;
+}
+
+std::optional<std::string> decodeBase64Url(std::string_view text) {
+    std::string out(text.size() * 3 / 4 + 1, '\0');
+    if (!decodeBase64Url(text, out)) return std::nullopt;
     out.pop_back();
     return out;
 }

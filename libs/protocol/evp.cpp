@@ -305,16 +305,15 @@ PublicKey::Verdict VerifyKey::verify(Algorithm algorithm, std::string_view messa
     return Verdict::Bad;
 }
 
-std::string SignKey::sign(Algorithm algorithm, std::string_view message) const {
-    std::string out(static_cast<std::size_t>(EVP_PKEY_get_size(key.get())), '\0');
+std::size_t SignKey::sign(Algorithm algorithm, std::string_view message,
+                          std::span<unsigned char> out) const {
     std::size_t size = out.size();
-    auto* const at = reinterpret_cast<unsigned char*>(out.data());
     bool good = false;
     if (algorithm == Algorithm::Ed25519) {
         EVP_MD_CTX* ctx = EVP_MD_CTX_new();
         good = ctx != nullptr &&
                EVP_DigestSignInit(ctx, nullptr, nullptr, nullptr, key.get()) == 1 &&
-               EVP_DigestSign(ctx, at, &size, octetsOf(message), message.size()) == 1;
+               EVP_DigestSign(ctx, out.data(), &size, octetsOf(message), message.size()) == 1;
         EVP_MD_CTX_free(ctx);
     } else {
         Digest hash{};
@@ -329,12 +328,11 @@ std::string SignKey::sign(Algorithm algorithm, std::string_view message) const {
             if (!ready) ctx.reset();
         }
         good = ctx && hash_size != 0 &&
-               EVP_PKEY_sign(ctx.get(), at, &size, hash.data(), hash_size) == 1;
+               EVP_PKEY_sign(ctx.get(), out.data(), &size, hash.data(), hash_size) == 1;
         if (ctx) contexts_.put(std::move(ctx));
     }
-    ERR_clear_error();
-    out.resize(good ? size : 0);
-    return out;
+    if (!good) ERR_clear_error();
+    return good ? size : 0;
 }
 
 }  // namespace persona::protocol::detail

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -90,8 +91,11 @@ class SignKey {
   public:
     explicit SignKey(Pkey key) : key(std::move(key)) {}
     const Pkey key;
-    /// DER for DSA and ECDSA.
-    [[nodiscard]] std::string sign(Algorithm algorithm, std::string_view message) const;
+    /// Octets of the signature at the start of `out`, which has room for kMaxSignature; DER for DSA
+    /// and ECDSA. 0: it failed.
+    [[nodiscard]] std::size_t sign(Algorithm algorithm, std::string_view message,
+                                   std::span<unsigned char> out) const;
+    static constexpr std::size_t kMaxSignature = 256;  ///< of RSA-2048
 
   private:
     Contexts contexts_;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <random>
@@ -271,6 +272,8 @@ class JsonParser {
             if (p_ == end_) return false;
             if (*p_ == '"') return ++p_, true;
             if (*p_ == '\\') {
+                // Where one is escaped, more follow: a key as a text has one before every quote.
+                if (out.size() == run) out.reserve(run + std::min<std::ptrdiff_t>(end_ - p_, 192));
                 ++p_;
                 if (!escape(out)) return false;
             } else if (*p_ == 0x7f) {

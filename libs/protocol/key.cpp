@@ -108,7 +108,7 @@ bool hasAny(const Json& object, std::initializer_list<std::string_view> names) {
 
 /// A y below the prime, so that a key has one spelling, which is not of a point of small order. The
 /// sign bit is ignored.
-bool isEd25519Key(const std::string& x) {
+bool isEd25519Key(const detail::Point& octets) {
     using Y = std::array<std::uint8_t, 32>;
     // 0 and 1 (orders 4 and 1), and the two of order 8; p - 1 (order 2) is met below.
     static constexpr std::array<Y, 4> kSmall{
@@ -119,7 +119,7 @@ bool isEd25519Key(const std::string& x) {
           0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39,
           0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a}};
     Y y{};
-    std::copy(x.begin(), x.end(), y.begin());
+    std::copy_n(octets.begin(), y.size(), y.begin());
     y[31] &= 0x7f;
     const bool high = y[31] == 0x7f && y[0] >= 0xec &&
                       std::all_of(y.begin() + 1, y.end() - 1, [](auto o) { return o == 0xff; });
@@ -208,37 +208,62 @@ Result<Candidate> dsa(const Json& o, bool is2012) {
     return out;
 }
 
+/// 32 octets from their 43 characters.
+bool readCoordinate(std::string_view text, detail::Point::iterator to) {
+    std::array<char, 33> octets;  // decoding wants one more
+    if (text.size() != 43 || !decodeBase64Url(text, octets)) return false;
+    std::copy_n(octets.begin(), 32, to);
+    return true;
+}
+
+// The canonical form of an ES256 key (KEY-7), around its coordinates.
+constexpr std::string_view kEs256Head = R"({"algorithm":"ES","crv":"P-256","x":")";
+constexpr std::string_view kEs256Middle = R"(","y":")";
+constexpr std::string_view kEs256Tail = "\"}";
+constexpr std::size_t kEs256Size =
+    kEs256Head.size() + 43 + kEs256Middle.size() + 43 + kEs256Tail.size();
+
+std::optional<Candidate> es256(std::string_view x, std::string_view y) {
+    Candidate out;
+    out.algorithm = Algorithm::ES256;
+    auto& point = out.numbers.emplace<detail::Point>();
+    point[0] = 0x04;
+    if (!readCoordinate(x, point.begin() + 1) || !readCoordinate(y, point.begin() + 33))
+        return std::nullopt;
+    out.canonical.reserve(kEs256Size);
+    out.canonical.append(kEs256Head).append(x).append(kEs256Middle).append(y).append(kEs256Tail);
+    return out;
+}
+
+/// A key that is written in the canonical form already, as our own pages write it, read where it
+/// stands. Empty: it is written otherwise, or no key.
+std::optional<Candidate> canonicalEs256(std::string_view json) {
+    if (json.size() != kEs256Size || !json.starts_with(kEs256Head) || !json.ends_with(kEs256Tail))
+        return std::nullopt;
+    json.remove_prefix(kEs256Head.size());
+    if (json.substr(43, kEs256Middle.size()) != kEs256Middle) return std::nullopt;
+    return es256(json.substr(0, 43), json.substr(43 + kEs256Middle.size(), 43));
+}
+
 Result<Candidate> extension(const Json& object, bool p256, const KeyOptions& options) {
     if (p256 ? !options.allow_es256 : !options.allow_ed25519)
         return Error{"this key family is not enabled here"};
-    const auto* curve = object.findText("crv");
-    const auto* x_text = object.findText("x");
-    if (curve == nullptr || *curve != (p256 ? "P-256" : "Ed25519") || x_text == nullptr ||
-        x_text->size() != 43)
+    const auto *curve = object.findText("crv"), *x = object.findText("x");
+    if (curve == nullptr || *curve != (p256 ? "P-256" : "Ed25519") || x == nullptr ||
+        x->size() != 43)
         return Error{"curve or coordinate missing"};
-    const auto x = decodeBase64Url(*x_text);
-    if (!x) return Error{"coordinate is not 32 octets"};
-    Candidate out;
-    if (!p256) {
-        if (object.find("y") != nullptr || !isEd25519Key(*x)) return Error{"Ed25519 key refused"};
-        out.algorithm = Algorithm::Ed25519;
-        detail::Point octets{};
-        std::copy(x->begin(), x->end(), octets.begin());
-        out.numbers = octets;
-        out.canonical = R"({"algorithm":"Ed","crv":"Ed25519","x":")" + *x_text + "\"}";
-        return out;
+    if (p256) {
+        const auto* y = object.findText("y");
+        auto key = y == nullptr ? std::nullopt : es256(*x, *y);
+        if (!key) return Error{"coordinate is not 32 octets"};
+        return std::move(*key);
     }
-    const auto* y_text = object.findText("y");
-    const auto y =
-        y_text == nullptr || y_text->size() != 43 ? std::nullopt : decodeBase64Url(*y_text);
-    if (!y) return Error{"coordinate is not 32 octets"};
-    out.algorithm = Algorithm::ES256;
-    detail::Point point{0x04};
-    std::copy(x->begin(), x->end(), point.begin() + 1);
-    std::copy(y->begin(), y->end(), point.begin() + 33);
-    out.numbers = point;
-    out.canonical =
-        R"({"algorithm":"ES","crv":"P-256","x":")" + *x_text + R"(","y":")" + *y_text + "\"}";
+    Candidate out;
+    auto& octets = out.numbers.emplace<detail::Point>();
+    if (!readCoordinate(*x, octets.begin())) return Error{"coordinate is not 32 octets"};
+    if (object.find("y") != nullptr || !isEd25519Key(octets)) return Error{"Ed25519 key refused"};
+    out.algorithm = Algorithm::Ed25519;
+    out.canonical = R"({"algorithm":"Ed","crv":"Ed25519","x":")" + *x + "\"}";
     return out;
 }
 
@@ -303,6 +328,17 @@ std::string finish(const Candidate& c) {
     }
 }
 
+/// The key of a candidate that passes the checks which compute.
+Result<std::shared_ptr<const detail::VerifyKey>> check(Candidate& c) {
+    if (auto error = finish(c); !error.empty()) return Error{std::move(error)};
+    return std::visit(
+        [&](auto& numbers) {
+            return std::make_shared<const detail::VerifyKey>(std::move(c.canonical),
+                                                             std::move(numbers));
+        },
+        c.numbers);
+}
+
 }  // namespace
 
 std::string_view nameOf(Algorithm a) {
@@ -340,20 +376,19 @@ Result<PublicKey> PublicKey::parse(const Json& object, const KeyOptions& options
     if (c->algorithm == Algorithm::ES256) seen = nullptr;
     if (seen != nullptr && c->canonical != text)
         if (auto known = seen->find(c->canonical)) return std::move(*known);
-    if (auto error = finish(*c); !error.empty()) return Error{std::move(error)};
-    PublicKey out;
-    out.algorithm_ = c->algorithm;
-    out.key_ = std::visit(
-        [&](auto& numbers) {
-            return std::make_shared<const detail::VerifyKey>(std::move(c->canonical),
-                                                             std::move(numbers));
-        },
-        c->numbers);
+    auto key = check(*c);
+    if (!key) return Error{key.error()};
+    PublicKey out(c->algorithm, std::move(*key));
     if (seen != nullptr) seen->insert(out);
     return out;
 }
 
 Result<PublicKey> PublicKey::parse(std::string_view json, const KeyOptions& options) {
+    if (auto es = options.allow_es256 ? canonicalEs256(json) : std::nullopt) {
+        auto key = check(*es);
+        if (!key) return Error{key.error()};
+        return PublicKey(es->algorithm, std::move(*key));
+    }
     const auto object = Json::parse(json);
     if (!object) return Error{"a key is a JSON object"};
     return parse(*object, options);

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "libs/protocol/json.h"
 #include "libs/protocol/result.h"
@@ -30,6 +31,7 @@ struct KeyOptions {
 /// OpenSSL holds; any thread.
 class PublicKey {
   public:
+    PublicKey() = default;
     /// From a key object in the legacy, 2012.08.15 or JWK encoding. Syntax, sizes and groups are
     /// judged before anything is computed; `seen`, when given, spares the computation for keys that
     /// passed it before.
@@ -49,6 +51,8 @@ class PublicKey {
 
   private:
     friend class SecretKey;
+    PublicKey(Algorithm algorithm, std::shared_ptr<const detail::VerifyKey> key)
+        : algorithm_(algorithm), key_(std::move(key)) {}
     Algorithm algorithm_ = Algorithm::RS256;
     std::shared_ptr<const detail::VerifyKey> key_;
 };

@@ -49,10 +49,6 @@ constexpr Number minus(const Number& a, const Number& b) {
     return out;
 }
 
-constexpr Number plus(const Number& a, const Number& b) {
-    return minus(a, minus(Number{}, b));
-}
-
 /// to + m n + carry: the lower half; the upper one is the new carry.
 constexpr std::uint64_t addProduct(std::uint64_t to, std::uint64_t m, std::uint64_t n,
                                    std::uint64_t& carry) {
@@ -84,17 +80,8 @@ constexpr Number product(const Number& a, const Number& b) {
     return borrow > top ? t : reduced;
 }
 
-/// 2^512 modulo the prime: doubled so often.
-constexpr Number kSquareOfRadix = [] {
-    Number n{1};
-    for (int i = 0; i < 512; ++i) n = plus(n, n);
-    return n;
-}();
-
-constexpr Number montgomery(const Number& n) {
-    return product(n, kSquareOfRadix);
-}
-constexpr Number kMontgomeryB = montgomery(kB);
+constexpr Number kOne{1};
+constexpr Number kThreeOver = product(Number{3}, kOne), kBOver = product(kB, kOne);  // over 2^256
 
 /// 32 octets, the greatest first.
 Number numberAt(const std::uint8_t* octets) {
@@ -111,9 +98,9 @@ Number numberAt(const std::uint8_t* octets) {
 bool isOnP256(const Point& point) {
     const auto x = numberAt(point.data() + 1), y = numberAt(point.data() + 33);
     if (point[0] != 0x04 || !isBelowPrime(x) || !isBelowPrime(y)) return false;
-    const auto mx = montgomery(x), my = montgomery(y);
-    const auto three = plus(mx, plus(mx, mx));
-    return product(my, my) == plus(minus(product(product(mx, mx), mx), three), kMontgomeryB);
+    // y^2 - b = x (x^2 - 3), both sides over 2^512: so no number need be multiplied by 2^256 first.
+    return product(minus(product(y, y), kBOver), kOne) ==
+           product(minus(product(x, x), kThreeOver), x);
 }
 
 }  // namespace persona::protocol::detail

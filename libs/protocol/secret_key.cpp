@@ -171,10 +171,13 @@ std::string SecretKey::toPem() const {
 }
 
 Result<std::string> SecretKey::sign(std::string_view message) const {
-    auto out = key_ ? key_->sign(algorithm_, message) : std::string();
-    if (!out.empty() && algorithm_ == Algorithm::DS128) out = detail::pairFromDer(out, 20);
-    if (!out.empty() && (algorithm_ == Algorithm::DS256 || algorithm_ == Algorithm::ES256))
-        out = detail::pairFromDer(out, 32);
+    std::array<unsigned char, detail::SignKey::kMaxSignature> octets;
+    const std::string_view made(reinterpret_cast<const char*>(octets.data()),
+                                key_ ? key_->sign(algorithm_, message, octets) : 0);
+    const bool pair = algorithm_ == Algorithm::DS128 || algorithm_ == Algorithm::DS256 ||
+                      algorithm_ == Algorithm::ES256;
+    auto out = pair ? detail::pairFromDer(made, algorithm_ == Algorithm::DS128 ? 20 : 32)
+                    : std::string(made);
     if (out.empty()) return Error{"signing failed"};
     return out;
 }

@@ -249,6 +249,39 @@ TEST(KeyRules, Es256) {
     EXPECT_EQ(made(Algorithm::ES256).canonical(), es.dump());
 }
 
+TEST(KeyRules, AnEs256KeyIsTheSameReadWhereItStandsOrAsAnObject) {
+    const auto same = [](const std::string& text) {
+        const auto object = Json::parse(text);
+        const auto slow = object ? PublicKey::parse(*object, all())
+                                 : Result<PublicKey>(Error{"a key is a JSON object"});
+        const auto fast = PublicKey::parse(std::string_view(text), all());
+        ASSERT_EQ(fast.ok(), slow.ok()) << text;
+        ASSERT_EQ(fast.error(), slow.error()) << text;
+        if (fast.ok()) {
+            ASSERT_EQ(fast->canonical(), slow->canonical());
+        }
+    };
+    const auto text = made(Algorithm::ES256).canonical();
+    EXPECT_FALSE(PublicKey::parse(std::string_view(text), KeyOptions{}).ok()) << "off";
+    EXPECT_TRUE(PublicKey::parse(std::string_view(text), all()).ok());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        for (const char c : {'A', 'B', '"', '\\', ' ', '=', '+', '\x80', '\0', '}'}) {
+            auto other = text;
+            other[i] = c;
+            same(other);
+            other = text;
+            same(other.insert(i, 1, c));
+        }
+        same(text.substr(0, i));
+        same(text.substr(0, i) + text.substr(i + 1));
+    }
+    same(text + " ");
+    const auto x = text.find("\"x\":\"") + 5, y = text.find("\"y\":\"") + 5;
+    auto swapped = text;
+    swapped.replace(x, 43, text.substr(y, 43)).replace(y, 43, text.substr(x, 43));
+    same(swapped);
+}
+
 TEST(KeyRules, Ed25519) {
     const auto key = [](const std::string& octets) {
         return Json::object()

@@ -34,6 +34,10 @@ TEST(Base64, OneSpellingForEachValue) {
         for (std::size_t i = 0; i < n; ++i) octets.push_back(static_cast<char>(i * 37 + n));
         const auto text = encodeBase64Url(octets);
         ASSERT_EQ(decodeBase64Url(text), octets) << text;
+        std::string room(octets.size() + 1, '\0');
+        ASSERT_TRUE(decodeBase64Url(text, room));
+        EXPECT_EQ(room.substr(0, n), octets);
+        EXPECT_FALSE(decodeBase64Url(text, std::span(room).first(n))) << "no room";
         EXPECT_FALSE(decodeBase64Url(text + "=").has_value()) << "B64-1";
         // Every other last character gives the same octets to a lax decoder, or other ones.
         if (n % 3 != 0)

@@ -202,17 +202,19 @@ std::unique_ptr<PluginConfig> PluginConfig::read(Document& document, const psn_o
         }
         v.set = node.IsDefined() && !node.IsNull();
         std::string shown;
-        if (!v.set) {
+        const bool many = o.type == PSN_OPT_LIST || o.type == PSN_OPT_MAP;
+        if (!v.set && many && o.def.n != 0) node.reset(YAML::Load(str(o.def)));
+        if (!v.set && !(many && node.IsDefined() && !node.IsNull())) {
             if ((o.flags & PSN_OPT_REQUIRED) != 0) {
                 document.problem(own, path + ": option '" + name +
                                           "' is missing and has no default (" + str(o.doc) + ")");
-            } else if (o.type != PSN_OPT_LIST && o.type != PSN_OPT_MAP) {
+            } else if (!many) {
                 shown = str(o.def);
                 if (const auto wrong = parseScalar(o, shown, v); !wrong.empty())
                     document.problem(own, path + ": option '" + name +
                                               "': the plugin's own default is unusable: " + wrong);
             }
-        } else if (o.type == PSN_OPT_LIST || o.type == PSN_OPT_MAP) {
+        } else if (many) {
             if (o.type == PSN_OPT_LIST ? !node.IsSequence() : !node.IsMap()) {
                 document.problem(node, shown_path + ": expected " + expectedOf(o.type));
             } else {

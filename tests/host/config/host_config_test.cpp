@@ -132,6 +132,7 @@ const psn_option kOptions[] = {
     {s("wait"), PSN_OPT_DURATION, 0, s("10s"), s(""), 1000, 60000, s("how long, ms")},
     {s("limit"), PSN_OPT_SIZE, 0, s("10KiB"), s(""), 0, 0, s("octets")},
     {s("names"), PSN_OPT_LIST, 0, s(""), s(""), 0, 0, s("names")},
+    {s("issuers"), PSN_OPT_LIST, 0, s("[a.example, b.example]"), s(""), 0, 0, s("issuers")},
     {s("password"), PSN_OPT_STRING, PSN_OPT_SECRET, s(""), s(""), 0, 0, s("secret")},
 };
 
@@ -158,6 +159,23 @@ TEST(PluginOptions, ownWinsOverCommonWinsOverDefault) {
     EXPECT_EQ(r.values->find("limit")->number, 10 * 1024);
     EXPECT_FALSE(r.values->find("limit")->set);
     EXPECT_EQ(r.values->find("nothing"), nullptr);
+}
+
+TEST(PluginOptions, aListHasItsDefaultUnlessOneIsSet) {
+    using Items = std::vector<std::pair<std::string, std::string>>;
+    const auto unset = readOptions("{}", "{public_url: x}");
+    EXPECT_EQ(unset.values->find("issuers")->items, (Items{{"", "a.example"}, {"", "b.example"}}));
+    EXPECT_FALSE(unset.values->find("issuers")->set);
+    EXPECT_TRUE(unset.values->find("names")->items.empty());
+    bool shown = false;
+    for (const auto& e : unset.document.effective())
+        shown = shown || (e.path == "services[0].config.issuers" &&
+                          e.value == "a.example, b.example" && e.origin == "default");
+    EXPECT_TRUE(shown) << "as print-config prints it";
+    EXPECT_TRUE(
+        readOptions("{issuers: []}", "{public_url: x}").values->find("issuers")->items.empty());
+    EXPECT_EQ(readOptions("{}", "{public_url: x, issuers: [c]}").values->find("issuers")->items,
+              (Items{{"", "c"}}));
 }
 
 TEST(PluginOptions, whatIsWrongIsNamed) {

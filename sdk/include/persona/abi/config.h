@@ -35,7 +35,7 @@ typedef struct psn_option {
     psn_str name;
     psn_option_type type;
     uint32_t flags;
-    psn_str def;      /* default as it would stand in YAML; lists and maps: empty */
+    psn_str def;      /* default as it would stand in YAML; "": an empty list or map */
     psn_str choices;  /* ENUM only */
     int64_t min, max; /* INT, DURATION (ms), SIZE (octets): inclusive; both 0 = no bounds */
     psn_str doc;      /* one line, with the unit */

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 
+#include "libs/protocol/names.h"
 #include "libs/protocol/published.h"
 #include "libs/wsapi/form.h"
 #include "plugins/static/pages.h"
@@ -44,7 +45,7 @@ class Static final : public sdk::Service {
           site_(settings(config, origins_)),
           public_file_(config.str("domain_key.public_file")) {
         for (const auto& [domain, authority] : config.items("proxy_idps"))
-            delegations_.emplace(domain, document(delegation(authority)));
+            delegations_.emplace(protocol::toLower(domain), document(delegation(authority)));
         // HEAD goes to GET routes.
         route("GET", "/.well-known/browserid", "support-document", {},
               [this](const sdk::Stream& s) { serveSupport(s); });
@@ -128,7 +129,8 @@ class Static final : public sdk::Service {
             if (const auto query = wsapi::parseForm(s.query()))
                 for (const auto& [name, value] : *query)
                     if (name == "domain")
-                        if (const auto d = delegations_.find(value); d != delegations_.end())
+                        if (const auto d = delegations_.find(protocol::toLower(value));
+                            d != delegations_.end())
                             return d->second.serve(s);
         key_pages_.load()->document.serve(s);
     }

@@ -30,7 +30,8 @@ class Verifier final : public sdk::Service {
             sdk::option("domain_key.upstream", PSN_OPT_STRING, "",
                         "upstream of keysigner, asked for the domain's public keys in place of the "
                         "file"),
-            sdk::option("forcible_issuers", PSN_OPT_LIST, "", "issuer names that a site may force"),
+            sdk::option("forcible_issuers", PSN_OPT_LIST, "[fxos.login.persona.org]",
+                        "issuer names that a site may force"),
             sdk::option("extension_algorithms", PSN_OPT_LIST, "",
                         "of ES256 and Ed25519: families beyond RS and DS"),
             sdk::option("clock_skew", PSN_OPT_DURATION, "0s",
@@ -105,7 +106,7 @@ class Verifier final : public sdk::Service {
   private:
     void readOptions() {
         const auto url = config.str("public_url"), fallback = config.str("fallback_domain");
-        verify_.hostname = url.empty() ? fallback : wsapi::hostOf(url);
+        verify_.hostname = url.empty() ? protocol::toLower(fallback) : wsapi::hostOf(url);
         if (!url.empty() && verify_.hostname.empty())
             throw std::runtime_error(
                 "public_url: expected an origin such as https://login.example");

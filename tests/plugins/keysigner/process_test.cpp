@@ -79,11 +79,16 @@ class KeysignerProcess : public ::testing::Test {
             << "keysigner.so\n    config:\n      domain_key: {file: " << dir_ / "domain.pem"
             << ", " << options << "}\n  - {id: verifier, module: verifier.so, config: "
             << "{disable_primary_support: true}}\n  - {id: static, module: static.so}\n";
+        startHost(!top.empty());
+    }
+    /// With host.yaml as it stands.
+    void startHost(bool locked_down = false) {
+        std::filesystem::remove(dir_ / "log");
         Child::Options o;
         o.arguments = {std::string(PERSONA_BUILD_DIR) + "/bin/persona-host", dir_ / "host.yaml"};
         o.stderr_file = dir_ / "log";
         // A process that is locked down cannot start the helper that looks for leaks.
-        if (!top.empty()) o.environment = {"ASAN_OPTIONS=detect_leaks=0"};
+        if (locked_down) o.environment = {"ASAN_OPTIONS=detect_leaks=0"};
         child_ = std::make_unique<Child>(o);
         await([&] { return log().find("ready:") != std::string::npos; }, "it does not serve");
     }
@@ -120,6 +125,45 @@ class KeysignerProcess : public ::testing::Test {
     const unsigned short signer_ = freePort(), verifier_ = freePort(), static_ = freePort();
     std::unique_ptr<Child> child_;
 };
+
+TEST_F(KeysignerProcess, AnIssuerIsForcedWithoutFurtherConfiguration) {
+    start("algorithm: ES256");
+    const auto user = *protocol::SecretKey::generate(protocol::Algorithm::ES256);
+    const auto forced = ask(signer_, "POST", "/wsapi/cert_key",
+                            Json::object()
+                                .add("email", "a@mail.example")
+                                .add("pubkey", user.publicKey()->canonical())
+                                .add("ephemeral", false)
+                                .add("forceIssuer", "fxos.login.persona.org")
+                                .dump());
+    ASSERT_EQ(forced.status, "200") << forced.body;
+    const auto said = ask(verifier_, "POST", "/verify",
+                          R"({"assertion":")" + forced.body + "~" + assertionOf(user) +
+                              R"(","audience":"https://site.example","experimental_forceIssuer":)"
+                              R"("fxos.login.persona.org"})")
+                          .body;
+    EXPECT_NE(said.find(R"("issuer":"fxos.login.persona.org")"), std::string::npos) << said;
+}
+
+TEST_F(KeysignerProcess, AVerifierByItselfTakesItsFallbackHoweverItIsSpelt) {
+    start("algorithm: ES256");
+    const auto user = *protocol::SecretKey::generate(protocol::Algorithm::ES256);
+    const auto certificate = certify(*user.publicKey());
+    ASSERT_EQ(certificate.status, "200") << certificate.body;
+    std::ofstream(dir_ / "support.json") << ask(static_, "GET", "/.well-known/browserid").body;
+    child_.reset();
+    std::ofstream(dir_ / "host.yaml")
+        << "process: test\nstate_dir: " << dir_ / "state"
+        << "\nlisteners:\n"
+        << listener("verifier", verifier_)
+        << "services:\n  - id: verifier\n    module: verifier.so\n    config: {fallback_domain: "
+           "LOGIN.Example, extension_algorithms: [ES256], discovery_overrides: {login.example: "
+        << dir_ / "support.json"
+        << ", mail.example: \"http://127.0.0.1:" << freePort() << "/none\"}}\n";
+    startHost();
+    const auto said = verify(certificate.body + "~" + assertionOf(user));
+    EXPECT_NE(said.find("\"status\":\"okay\""), std::string::npos) << said << log();
+}
 
 TEST_F(KeysignerProcess, RotatesWhileThirtyTwoClientsCertifyAndVerify) {
     // Locked down as in config/split/keysigner.yaml: making a key must work there too.

@@ -246,15 +246,13 @@ psn_rc psn_stream::forward(const psn_forward& f) {
     if (answered_.exchange(true)) return PSN_GONE;
     if ((f.flags & PSN_FORWARD_HIDE_REPORT) != 0) hides_report_ = true;
     if (on_loop && f.set_count <= 1) {
-        // One field at a time is safe to set from views; the usual way of a request copies nothing.
+        // The usual way of a request copies nothing. What is removed leaves its octets where they
+        // are, to which all these views may point; what is set may move them, and comes last.
         auto& r = exchange_->request;
+        for (std::uint32_t i = 0; i < f.remove_count; ++i)
+            r.fields.remove(toView(f.remove_headers[i]));
         if (f.set_count == 1)
             r.fields.set(toView(f.set_headers[0].name), toView(f.set_headers[0].value));
-        for (std::uint32_t i = 0; i < f.remove_count; ++i) {
-            const auto name = toView(f.remove_headers[i]);
-            if (f.set_count == 0 || !net::equalsNoCase(name, toView(f.set_headers[0].name)))
-                r.fields.remove(name);
-        }
         if (f.target.n != 0) r.target = toString(f.target);
         view_fresh_ = false;
         doForward(upstream, f.deadline_ms);

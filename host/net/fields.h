@@ -23,8 +23,10 @@ class Fields {
     /// First field of that name, compared without case.
     [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;
     void add(std::string_view name, std::string_view value);
-    /// Replaces all fields of that name by one.
+    /// Replaces all fields of that name by one. The arguments may be views into these fields; other
+    /// views are void afterwards.
     void set(std::string_view name, std::string_view value);
+    /// Views into these fields, of removed ones too, stay good.
     void remove(std::string_view name);
     void clear();
     /// Drops every field for which `drop(name)` holds.

@@ -172,6 +172,21 @@ TEST_F(RouterTest, FieldsInEachDirection) {
     EXPECT_THAT(a.head, Not(HasSubstr("X-Hop")));
 }
 
+/// Whatever the size of a head: adding the id to it must not move what is still to be taken away.
+TEST_F(RouterTest, FieldsOfOursNeverPassInHeadsOfAnySize) {
+    ASSERT_EQ(t_.start(), "");
+    for (std::size_t pad = 0; pad < 1'100; ++pad) {
+        send(
+            "POST /wsapi/stage_user HTTP/1.1\r\nBID-AA-Ask: step-up\r\nHost: login.example\r\n"
+            "BID-AA-Class: known\r\nContent-Length: 2\r\nX-Pad: " +
+                std::string(pad, 'p') + "\r\n",
+            "{}");
+        const auto seen = write_.lastHead();
+        ASSERT_THAT(seen, Not(HasSubstr("BID-AA"))) << pad;
+        ASSERT_THAT(seen, HasSubstr("X-Pad: " + std::string(pad, 'p') + "\r\n")) << pad;
+    }
+}
+
 TEST_F(RouterTest, BodiesHaveABound) {
     ASSERT_EQ(t_.start(), "");
     EXPECT_EQ(ask("POST", "/wsapi/stage_user", "", std::string(10'240, 'a')).status, 200);

@@ -11,7 +11,8 @@ namespace persona::host::net {
 namespace {
 constexpr std::uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 constexpr std::size_t kPiece = 16 * 1024;
-constexpr int kReadsPerTurn = 16;  ///< so that one fast client does not hold up the loop
+constexpr std::size_t kGathered = 4 * 1024;  ///< octets from which chunks are not gathered further
+constexpr int kReadsPerTurn = 16;            ///< so that one fast client does not hold up the loop
 constexpr std::int64_t kMs = 1'000'000;
 /// Framing that a chunked body may carry: enough for chunks of one octet, not for essays in
 /// extensions and trailers.
@@ -281,24 +282,35 @@ void ServerConnection::takeBody(Body mode, std::uint64_t max) {
 }
 
 bool ServerConnection::consumeBody(std::string_view& data) {
-    boost::beast::error_code ec;
-    const auto slice = std::min(data.size(), kPiece);
-    const auto used = parser_->putBody(data.substr(0, slice), ec);
-    data.remove_prefix(used);
-    const auto piece = parser_->piece;
-    const bool end = parser_->is_done();
-    if (ec && ec != boost::beast::http::error::need_more)
-        return refuse(400, "bad.chunk", "malformed chunked body");
-    summary_.request_bytes += piece.size();
-    body_overhead_ += used - piece.size();
-    if (body_overhead_ > kOverhead + kOverheadPerOctet * summary_.request_bytes ||
-        (used == 0 && slice == kPiece))
-        return refuse(400, "bad.chunk", "too much framing in a chunked body");
-    if (piece.empty() && !end) return used != 0 && !ec;
-    if (summary_.request_bytes > body_max_)
-        return refuse(413, "limit.body_bytes", "Request Entity Too Large");
-    onPiece(piece, end);
-    return phase_ != Phase::Dead;
+    // Small chunks become one piece: each piece is a call for whoever takes it, and one of the
+    // system for a relay.
+    std::string gathered;
+    for (;;) {
+        boost::beast::error_code ec;
+        const auto slice = std::min(data.size(), kPiece);
+        const auto used = parser_->putBody(data.substr(0, slice), ec);
+        data.remove_prefix(used);
+        const auto piece = parser_->piece;
+        const bool end = parser_->is_done();
+        if (ec && ec != boost::beast::http::error::need_more)
+            return refuse(400, "bad.chunk", "malformed chunked body");
+        summary_.request_bytes += piece.size();
+        body_overhead_ += used - piece.size();
+        if (body_overhead_ > kOverhead + kOverheadPerOctet * summary_.request_bytes ||
+            (used == 0 && slice == kPiece))
+            return refuse(400, "bad.chunk", "too much framing in a chunked body");
+        if (summary_.request_bytes > body_max_)
+            return refuse(413, "limit.body_bytes", "Request Entity Too Large");
+        const bool progress = used != 0 && !ec;
+        const bool more =
+            progress && !end && !data.empty() && gathered.size() + piece.size() < kGathered;
+        if (more || !gathered.empty()) gathered.append(piece);
+        if (more) continue;
+        const auto whole = gathered.empty() ? piece : std::string_view(gathered);
+        if (whole.empty() && !end) return progress;
+        onPiece(whole, end);
+        return phase_ != Phase::Dead;
+    }
 }
 
 void ServerConnection::onPiece(std::string_view piece, bool end) {

@@ -1,5 +1,6 @@
 #include "host/net/head_scan.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -88,13 +89,27 @@ bool listHas(std::string_view list, std::string_view token) {
     }
 }
 
-bool connectionLists(const Fields& fields, std::string_view name) {
+bool ConnectionOptions::read(const Fields& fields) {
+    count_ = 0;
     for (std::size_t i = 0; i < fields.size(); ++i) {
         const auto f = fields[i];
-        if (f.name.size() == 10 && equalsNoCase(f.name, "connection") && listHas(f.value, name))
-            return true;
+        if (!equalsNoCase(f.name, "connection")) continue;
+        for (auto list = f.value;;) {
+            const auto comma = list.find(',');
+            if (const auto name = trim(list.substr(0, comma)); !name.empty()) {
+                if (count_ == kMost) return false;
+                names_[count_++] = name;
+            }
+            if (comma == std::string_view::npos) break;
+            list.remove_prefix(comma + 1);
+        }
     }
-    return false;
+    return true;
+}
+
+bool ConnectionOptions::has(std::string_view name) const {
+    return std::any_of(names_.begin(), names_.begin() + count_,
+                       [&](auto n) { return equalsNoCase(n, name); });
 }
 
 bool isAuthority(std::string_view text) {

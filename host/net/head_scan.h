@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <string_view>
 
@@ -34,8 +35,19 @@ class HeadScanner {
 [[nodiscard]] bool isToken(std::string_view text);
 /// True when `list` (a comma-separated field) has `token`, compared without case.
 [[nodiscard]] bool listHas(std::string_view list, std::string_view token);
-/// True when a Connection field names `name`: then it belongs to this hop (RFC 9110 7.6.1).
-[[nodiscard]] bool connectionLists(const Fields& fields, std::string_view name);
+/// The names in the Connection fields: of fields that belong to this hop (RFC 9110 7.6.1). Views
+/// into the fields.
+class ConnectionOptions {
+  public:
+    /// False: more than anybody needs. Each field is looked for among them.
+    [[nodiscard]] bool read(const Fields& fields);
+    [[nodiscard]] bool has(std::string_view name) const;
+
+  private:
+    static constexpr std::size_t kMost = 32;
+    std::array<std::string_view, kMost> names_;
+    std::size_t count_ = 0;
+};
 /// uri-host with an optional port, by RFC 3986 3.2.2; may be empty. No user information.
 [[nodiscard]] bool isAuthority(std::string_view text);
 /// Without blanks at both ends.

@@ -85,11 +85,15 @@ bool ServerConnection::acceptHead() {
     auto& p = *parser_;
     std::string target = p.target;
     if (!checkFraming() || !resolveTarget(target)) return false;
-    // Fields of this hop end here, before filters add theirs: a client cannot name those.
+    // Fields of this hop end here, before filters add theirs: a client cannot name those. Nor what
+    // a proxy in front says of it, as that may pass its Connection field on.
     if (p.connection_options) {
-        const Fields named = p.fields;
+        ConnectionOptions named;
+        if (!named.read(p.fields))
+            return refuse(400, "bad.connection", "too many names in Connection");
         p.fields.removeIf([&](std::string_view name) {
-            return !isHopByHop(name) && !equalsNoCase(name, "host") && connectionLists(named, name);
+            return !isHopByHop(name) && !isOfProxies(name) && !equalsNoCase(name, "host") &&
+                   named.has(name);
         });
     }
     beginExchange(std::move(target));

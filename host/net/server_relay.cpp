@@ -16,18 +16,6 @@ bool isIdempotent(std::string_view method) {
            method == "DELETE" || method == "TRACE";
 }
 
-/// Fields that the next hop gets from us, or not at all: whoever is behind believes them.
-bool isOurs(std::string_view name) {
-    switch (name.size()) {
-        case 6:
-            return equalsNoCase(name, "expect");
-        case 9:
-            return equalsNoCase(name, "forwarded") || equalsNoCase(name, "x-real-ip");
-        default:
-            return name.size() > 12 && equalsNoCase(name.substr(0, 12), "x-forwarded-");
-    }
-}
-
 void appendNumber(std::string& out, std::uint64_t n, int base = 10) {
     std::array<char, 24> text{};
     const auto r = std::to_chars(text.data(), text.data() + text.size(), n, base);
@@ -60,7 +48,7 @@ void ServerConnection::onUpstreamReady(UpstreamConnection& connection) {
     bool host = false;
     request.fields.appendTo(out, [&](std::string_view name) {
         if (name.size() == 4 && equalsNoCase(name, "host")) host = true;
-        return isHopByHop(name) || isOurs(name);
+        return isHopByHop(name) || isOfProxies(name) || equalsNoCase(name, "expect");
     });
     if (!host) out.append("Host: ").append(connection.endpoint().host_name).append("\r\n");
     out.append("X-Forwarded-For: ").append(exchange_->client_address).append("\r\n");

@@ -126,5 +126,8 @@ class UpstreamConnection final : public EventHandler, public Timed {
 
 /// True for fields that belong to one hop (RFC 9110 7.6.1), framing included.
 [[nodiscard]] bool isHopByHop(std::string_view name);
+/// True for fields by which a proxy tells the next hop of its client. That hop gets them from us,
+/// or not at all: whoever is behind believes them.
+[[nodiscard]] bool isOfProxies(std::string_view name);
 
 }  // namespace persona::host::net

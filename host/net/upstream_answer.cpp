@@ -31,6 +31,11 @@ bool isHopByHop(std::string_view name) {
     }
 }
 
+bool isOfProxies(std::string_view name) {
+    if (name.size() == 9) return equalsNoCase(name, "forwarded") || equalsNoCase(name, "x-real-ip");
+    return name.size() > 12 && equalsNoCase(name.substr(0, 12), "x-forwarded-");
+}
+
 void UpstreamConnection::resumeRead() {
     if (!paused_) return;
     paused_ = false;
@@ -100,6 +105,7 @@ bool UpstreamConnection::headIsSound() const {
     if (p.status == 101) return false;  // switched protocols unasked
     if (p.bad_encoding || p.encodings > 1 || p.lengths > 1) return false;
     if (p.lengths == 1 && p.content_length < 0) return false;
+    if (ConnectionOptions named; p.connection_options && !named.read(p.fields)) return false;
     return p.encodings == 0 || (p.lengths == 0 && p.minor != 0);
 }
 
@@ -111,8 +117,8 @@ void UpstreamConnection::takeHead() {
     const bool bodiless = p.status == 204 || p.status == 304;
     head_.content_length = p.lengths != 0 ? p.content_length : (bodiless ? 0 : -1);
     if (p.connection_options) {
-        Fields named = p.fields;
-        p.fields.removeIf([&](std::string_view n) { return connectionLists(named, n); });
+        ConnectionOptions named;
+        if (named.read(p.fields)) p.fields.removeIf([&](auto n) { return named.has(n); });
     }
     p.fields.removeIf(isHopByHop);
     std::swap(head_.fields, p.fields);

@@ -22,6 +22,8 @@ std::vector<Raw> table() {
     // As many octets of extensions as an attacker likes, for one octet of body each.
     std::string extended;
     for (int i = 0; i < 200; ++i) extended += "1;a=" + std::string(1'000, 'x') + "\r\ny\r\n";
+    std::string options = "Connection: close";
+    for (int i = 0; i < 1'000; ++i) options += ",a";
     std::string ninety;
     for (int i = 0; i < 90; ++i) ninety += "X-" + std::to_string(i) + ": 1\r\n";
     return {
@@ -35,6 +37,8 @@ std::vector<Raw> table() {
         {"options_star", "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 200},
         {"unknown_method", "BREW / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 200},
         {"ninety_fields", get("/", ninety), 200},
+        {"some_connection_options", get("/", "Connection: a, b,, c ,close\r\n"), 200},
+        {"a_thousand_connection_options", get("/", options + "\r\n"), 400},
         {"empty_value", get("/", "X-Empty:\r\n"), 200},
         {"value_with_tab", get("/", "X-Tab: a\tb\r\n"), 200},
         {"obs_text", get("/", "X-Latin: caf\xe9\r\n"), 200},

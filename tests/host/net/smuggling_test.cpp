@@ -8,6 +8,8 @@
 namespace persona::host::net::testing {
 namespace {
 
+using namespace std::chrono_literals;
+
 std::string answer(const std::string& body, const std::string& more = "") {
     return "HTTP/1.1 200 OK\r\n" + more + "Content-Length: " + std::to_string(body.size()) +
            "\r\n\r\n" + body;
@@ -178,6 +180,46 @@ TEST(Smuggling, FieldsOfTheHopStayOnTheHop) {
     ASSERT_EQ(seen.heads.size(), 1u);
     EXPECT_EQ(seen.heads[0],
               "GET / HTTP/1.1\r\nHost: a\r\nX-Kept: 4\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n");
+}
+
+/// A proxy may pass its client's Connection field on, as HAProxy does: naming what the proxy itself
+/// says of that client must not make it unsaid.
+TEST(Smuggling, AClientCannotDisownWhatTheProxySaysOfIt) {
+    Recorder seen;
+    RawUpstream back([&](RawClient& peer, int) { seen.serve(peer); });
+    RelayUnderTest relay(
+        {back.url()}, [](EngineSettings& s) { s.listeners[0].trusted_proxies = {"127.0.0.1/32"}; });
+    relay.ask(get("/",
+                  "Connection: x-forwarded-for, forwarded, x-forwarded-proto\r\n"
+                  "X-Forwarded-For: 9.9.9.9\r\n"));
+    const std::lock_guard lock(seen.mutex);
+    ASSERT_EQ(seen.heads.size(), 1u);
+    EXPECT_NE(seen.heads[0].find("X-Forwarded-For: 9.9.9.9\r\n"), std::string::npos)
+        << seen.heads[0];
+}
+
+TEST(Smuggling, SmallChunksAreSentOnTogether) {
+    std::atomic<int> chunks{0}, octets{0};
+    RawUpstream back([&](RawClient& peer, int) {
+        peer.readUntil("\r\n\r\n");
+        for (;;) {
+            const auto size = std::strtoul(peer.readUntil("\r\n").c_str(), nullptr, 16);
+            if (peer.readCount(size + 2).size() != size + 2 || size == 0) break;
+            ++chunks;
+            octets += static_cast<int>(size);
+        }
+        peer.send(answer("x"));
+    });
+    RelayUnderTest relay({back.url()});
+    RawClient client(relay.front.port());
+    client.send(post("Transfer-Encoding: chunked\r\n", "1\r\na\r\n"));
+    while (chunks == 0) std::this_thread::sleep_for(1ms);  // it streams from now on
+    std::string body;
+    for (int i = 0; i < 1'000; ++i) body += "1\r\na\r\n";
+    client.send(body + "0\r\n\r\n");
+    EXPECT_EQ(bodyOf(client.readAll()), "x");
+    EXPECT_EQ(octets, 1'001);
+    EXPECT_LT(chunks, 10);
 }
 
 TEST(Smuggling, FieldsOfTheUpstreamsHopStayThere) {

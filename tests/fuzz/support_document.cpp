@@ -21,7 +21,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             insist(!d.error.empty() && d.keys.empty());
             break;
         case SupportDocument::Type::Supported:
-            insist(!d.keys.empty() && isPath(d.authentication) && isPath(d.provisioning));
+            insist(!d.keys.empty() && d.keys.size() <= 16 && isPath(d.authentication) &&
+                   isPath(d.provisioning));
             break;
         case SupportDocument::Type::Delegation:
             insist(persona::protocol::isHostName(d.authority) &&

@@ -8,11 +8,12 @@ namespace persona::protocol {
 
 namespace {
 
-/// What a document may cost in arithmetic (docs/decisions/0169).
-constexpr std::size_t kMaxKeys = 16, kMaxDsaKeys = 2;
+/// What a document may cost in memory and in arithmetic (docs/decisions/0169).
+constexpr std::size_t kMaxPath = 2'048, kMaxKeys = 16, kMaxDsaKeys = 2;
 
 bool isPath(const std::string& p) {
-    if (p.empty() || p.front() != '/' || (p.size() > 1 && (p[1] == '/' || p[1] == '\\')))
+    if (p.empty() || p.size() > kMaxPath || p.front() != '/' ||
+        (p.size() > 1 && (p[1] == '/' || p[1] == '\\')))
         return false;
     return std::all_of(p.begin(), p.end(),
                        [](char c) { return c >= 0x21 && c <= 0x7e && c != '\\'; });

@@ -14,7 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (!holds) std::abort();
     };
     const auto isPath = [](const std::string& p) {
-        return p.starts_with("/") && !p.starts_with("//") && p.find('\\') == std::string::npos;
+        return p.size() <= 2'048 && p.starts_with("/") && !p.starts_with("//") &&
+               p.find('\\') == std::string::npos;
     };
     switch (d.type) {
         case SupportDocument::Type::Invalid:

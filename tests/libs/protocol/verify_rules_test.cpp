@@ -255,6 +255,8 @@ TEST_F(Rules, Wk5PathsCannotBecomeHosts) {
         EXPECT_EQ(typeOf(bad), SupportDocument::Type::Invalid) << bad;
     for (const auto* good : {"/", "/auth", "/auth?x=1#native"})
         EXPECT_EQ(typeOf(good), SupportDocument::Type::Supported) << good;
+    EXPECT_EQ(typeOf("/" + std::string(2'047, 'a')), SupportDocument::Type::Supported);
+    EXPECT_EQ(typeOf("/" + std::string(2'048, 'a')), SupportDocument::Type::Invalid);
 }
 
 TEST_F(Rules, Wk6Wk7Wk8Wk9Documents) {

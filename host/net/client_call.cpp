@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 namespace persona::host::net {
 
@@ -66,17 +67,20 @@ void ClientCall::startEndpoint(const Endpoint& endpoint, std::shared_ptr<TlsCont
 void ClientCall::startUrl(UrlParts url, Resolver& resolver, std::shared_ptr<TlsContext> tls) {
     url_ = std::move(url);
     tls_ = std::move(tls);
-    until_ns_ = loop_.reactor.now() + request_.deadline.count() * 1'000'000;
-    loop_.reactor.wheel().set(*this, until_ns_);
-    const bool queued =
-        resolver.resolve(url_.host, url_.port, until_ns_,
+    const auto deadline_ns = request_.deadline.count() * 1'000'000;
+    until_ns_ = loop_.reactor.now() + deadline_ns;
+    // At least half of the time is the name's own: what it lacks then is not for want of room here.
+    const auto begin_by_ns = until_ns_ - deadline_ns / 2;
+    loop_.reactor.wheel().set(*this, begin_by_ns);
+    lookup_begun_ =
+        resolver.resolve(url_.host, url_.port, begin_by_ns,
                          [&loop = loop_, weak = std::weak_ptr(self_)](
                              std::vector<SocketAddress> found, std::string error) {
                              loop.post([weak, found = std::move(found), error = std::move(error)] {
                                  if (const auto self = weak.lock()) (*self)->resolved(found, error);
                              });
                          });
-    if (!queued) fail(ClientError::QueueFull, "the resolver's queue is full");
+    if (!lookup_begun_) fail(ClientError::QueueFull, "no room for another lookup");
 }
 
 void ClientCall::resolved(std::vector<SocketAddress> found, const std::string& error) {
@@ -124,6 +128,11 @@ void ClientCall::finish() {
 }
 
 void ClientCall::onDeadline() {
+    if (const auto begun = std::exchange(lookup_begun_, nullptr)) {
+        if (!*begun)
+            return cancel(ClientError::QueueFull, "too many lookups before that of " + url_.host);
+        return loop_.reactor.wheel().set(*this, until_ns_);
+    }
     cancel(ClientError::Timeout,
            "no complete answer within " + std::to_string(request_.deadline.count()) + " ms");
 }

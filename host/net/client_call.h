@@ -56,6 +56,7 @@ class ClientCall final : public UpstreamUser, public Timed {
     UpstreamConnection* connection_ = nullptr;
     bool waiting_ = false, sent_ = false, finished_ = false;
     std::int64_t until_ns_ = 0;
+    Resolver::Begun lookup_begun_;  ///< by URL, until it has been asked
     UrlParts url_;
     std::shared_ptr<TlsContext> tls_;
     std::vector<SocketAddress> addresses_;  ///< by URL: not yet tried, the next one last

@@ -11,7 +11,8 @@
 namespace persona::host::net {
 
 namespace {
-constexpr std::size_t kThreads = 32, kQueue = 1024;
+constexpr std::size_t kStack = 512 * 1024;  ///< far more than the C library's lookups use
+constexpr std::size_t kQueue = 1024;
 }  // namespace
 
 std::vector<SocketAddress> resolveBySystem(const std::string& host, unsigned short port,
@@ -46,17 +47,33 @@ Resolver::~Resolver() {
         stop_ = true;
     }
     ready_.notify_all();
-    for (auto& t : threads_) t.join();
+    for (const auto t : threads_) ::pthread_join(t, nullptr);
 }
 
-bool Resolver::resolve(std::string host, unsigned short port, std::int64_t until_ns, Done done) {
+Resolver::Begun Resolver::resolve(std::string host, unsigned short port, std::int64_t begin_by_ns,
+                                  Done done) {
+    auto begun = std::make_shared<std::atomic<bool>>(false);
     const std::lock_guard lock(mutex_);
-    if (stop_ || queue_.size() >= kQueue) return false;
-    queue_.push_back({std::move(host), port, until_ns, std::move(done)});
-    if (idle_ < queue_.size() && threads_.size() < kThreads)
-        threads_.emplace_back([this] { run(); });
+    if (stop_ || queue_.size() >= kQueue) return nullptr;
+    if (idle_ <= queue_.size() && threads_.size() < kThreads) addThread();
+    if (threads_.empty()) return nullptr;
+    queue_.push_back({std::move(host), port, begin_by_ns, std::move(done), begun});
     ready_.notify_one();
-    return true;
+    return begun;
+}
+
+/// With the lock held. The system may refuse; those that are there go on.
+void Resolver::addThread() {
+    pthread_attr_t attributes;
+    ::pthread_attr_init(&attributes);
+    ::pthread_attr_setstacksize(&attributes, kStack);
+    const auto body = [](void* self) -> void* {
+        static_cast<Resolver*>(self)->run();
+        return nullptr;
+    };
+    pthread_t thread{};
+    if (::pthread_create(&thread, &attributes, body, this) == 0) threads_.push_back(thread);
+    ::pthread_attr_destroy(&attributes);
 }
 
 void Resolver::run() {
@@ -68,7 +85,8 @@ void Resolver::run() {
         if (stop_) return;
         const Job job = std::move(queue_.front());
         queue_.pop_front();
-        if (monotonicNs() >= job.until_ns) continue;
+        if (monotonicNs() >= job.begin_by_ns) continue;
+        *job.begun = true;
         lock.unlock();
         std::string error;
         auto found = resolve_(job.host, job.port, error);

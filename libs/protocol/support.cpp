@@ -8,8 +8,12 @@ namespace persona::protocol {
 
 namespace {
 
+/// What a document may cost in memory and in arithmetic (docs/decisions/0169).
+constexpr std::size_t kMaxPath = 2'048, kMaxKeys = 16, kMaxDsaKeys = 2;
+
 bool isPath(const std::string& p) {
-    if (p.empty() || p.front() != '/' || (p.size() > 1 && (p[1] == '/' || p[1] == '\\')))
+    if (p.empty() || p.size() > kMaxPath || p.front() != '/' ||
+        (p.size() > 1 && (p[1] == '/' || p[1] == '\\')))
         return false;
     return std::all_of(p.begin(), p.end(),
                        [](char c) { return c >= 0x21 && c <= 0x7e && c != '\\'; });
@@ -19,6 +23,32 @@ SupportDocument invalid(std::string error) {
     SupportDocument d;
     d.error = std::move(error);
     return d;
+}
+
+bool isDsa(const Json& key) {
+    const auto* algorithm = key.findText("algorithm");
+    return algorithm != nullptr && (*algorithm == "DS" || *algorithm == "DSA");
+}
+
+/// Rule 4 of 4.3; what is wrong, or empty.
+std::string readKeys(const Json& document, const KeyOptions& options, std::vector<PublicKey>& out) {
+    std::size_t seen = 0, dsa = 0;
+    if (const auto* key = document.find("public-key")) {
+        auto parsed = PublicKey::parse(*key, options);
+        if (!parsed) return "mal-formed public key in support doc";
+        out.push_back(std::move(*parsed));
+        seen = 1;
+        dsa = isDsa(*key) ? 1 : 0;
+    }
+    if (const auto* keys = document.find("keys")) {
+        if (!keys->isArray()) return "mal-formed list of public keys in support doc";
+        for (const auto& key : keys->items()) {
+            if (++seen > kMaxKeys) break;
+            if (isDsa(key) && ++dsa > kMaxDsaKeys) continue;
+            if (auto parsed = PublicKey::parse(key, options)) out.push_back(std::move(*parsed));
+        }
+    }
+    return out.empty() ? "support document missing required 'public-key'" : "";
 }
 
 }  // namespace
@@ -55,19 +85,8 @@ SupportDocument parseSupportDocument(std::string_view body, const KeyOptions& op
         if (!isPath(*text)) return invalid("invalid path");
         *out = *text;
     }
-    if (const auto* key = json->find("public-key")) {
-        auto parsed = PublicKey::parse(*key, options);
-        if (!parsed) return invalid("mal-formed public key in support doc");
-        d.keys.push_back(std::move(*parsed));
-    }
-    if (const auto* keys = json->find("keys")) {
-        if (!keys->isArray()) return invalid("mal-formed list of public keys in support doc");
-        for (const auto& k : keys->items()) {
-            if (d.keys.size() >= 16) break;
-            if (auto parsed = PublicKey::parse(k, options)) d.keys.push_back(std::move(*parsed));
-        }
-    }
-    if (d.keys.empty()) return invalid("support document missing required 'public-key'");
+    if (auto error = readKeys(*json, options, d.keys); !error.empty())
+        return invalid(std::move(error));
     d.type = SupportDocument::Type::Supported;
     return d;
 }

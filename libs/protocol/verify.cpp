@@ -303,6 +303,10 @@ class Verification::Steps {
         return chooseIssuer();
     }
 
+    /// An ordinary certificate takes 0.5 to 2.8 KB. Claims of small values take many times their
+    /// text's size in memory, so that longer ones could make the cache large.
+    static constexpr std::size_t kLongestRemembered = 3'072;
+
     /// Step 10: the certified key, and the certificate is remembered.
     std::optional<PublicKey> userKey() {
         if (known_) return known_->user_key;
@@ -318,7 +322,8 @@ class Verification::Steps {
             fail("malformed signature", key.error());
             return std::nullopt;
         }
-        if (options.certificates && signed_by_ != nullptr)
+        if (options.certificates && signed_by_ != nullptr &&
+            cert_text_.size() <= kLongestRemembered)
             options.certificates->put(cert_text_,
                                       {cert_->payload, *key, signed_by_->canonical(),
                                        *parseTime(*cert_->payload.find("exp"))},

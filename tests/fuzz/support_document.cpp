@@ -14,14 +14,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (!holds) std::abort();
     };
     const auto isPath = [](const std::string& p) {
-        return p.starts_with("/") && !p.starts_with("//") && p.find('\\') == std::string::npos;
+        return p.size() <= 2'048 && p.starts_with("/") && !p.starts_with("//") &&
+               p.find('\\') == std::string::npos;
     };
     switch (d.type) {
         case SupportDocument::Type::Invalid:
             insist(!d.error.empty() && d.keys.empty());
             break;
         case SupportDocument::Type::Supported:
-            insist(!d.keys.empty() && isPath(d.authentication) && isPath(d.provisioning));
+            insist(!d.keys.empty() && d.keys.size() <= 16 && isPath(d.authentication) &&
+                   isPath(d.provisioning));
             break;
         case SupportDocument::Type::Delegation:
             insist(persona::protocol::isHostName(d.authority) &&

@@ -211,33 +211,66 @@ TEST_F(ClientTest, TheDeadlineCoversTheLookup) {
     release.set_value();
 }
 
-TEST_F(ClientTest, OneSilentNameServerDoesNotHoldUpOtherNames) {
-    std::promise<void> release;
-    auto released = release.get_future().share();
-    Observer observer;
-    EngineSettings s;
-    s.loops = 1;
-    s.resolve = [released](const std::string& host, unsigned short, std::string& error) {
-        if (host.starts_with("slow")) released.wait();
-        error = "unknown";
-        return std::vector<SocketAddress>{};
-    };
-    Engine engine(s, observer);
-    ASSERT_EQ(engine.start({}), "");
-    std::atomic<int> slow_done{0};
-    for (int i = 0; i < 8; ++i) {
-        ClientRequest r;
-        r.url = "https://slow" + std::to_string(i) + ".example/";
-        engine.send(std::move(r), [&](const ClientResult&) { ++slow_done; });
+/// An engine for which the addresses of names that begin with "dead" do not come before release().
+class SilentNames {
+  public:
+    SilentNames() {
+        EngineSettings s;
+        s.loops = 1;
+        s.resolve = [released = released_](const std::string& host, unsigned short,
+                                           std::string& error) {
+            if (host.starts_with("dead")) released.wait();
+            error = "unknown";
+            return std::vector<SocketAddress>{};
+        };
+        engine_ = std::make_unique<Engine>(s, observer_);
+        EXPECT_EQ(engine_->start({}), "");
     }
-    std::promise<ClientResult> got;
-    ClientRequest r;
-    r.url = "https://quick.example/";
-    engine.send(std::move(r), [&](ClientResult x) { got.set_value(std::move(x)); });
-    EXPECT_EQ(got.get_future().get().error, ClientError::Unreachable);
-    EXPECT_EQ(slow_done, 0);
-    release.set_value();
-    while (slow_done != 8) std::this_thread::yield();
+    void askForDead(int count) {
+        for (int i = 0; i < count; ++i) {
+            ClientRequest r;
+            r.url = "https://dead" + std::to_string(i) + ".example/";
+            engine_->send(std::move(r), [this](const ClientResult&) { ++dead_ended_; });
+        }
+    }
+    ClientError quick(milliseconds deadline) {
+        std::promise<ClientResult> got;
+        ClientRequest r;
+        r.url = "https://quick.example/";
+        r.deadline = deadline;
+        engine_->send(std::move(r), [&](ClientResult x) { got.set_value(std::move(x)); });
+        return got.get_future().get().error;
+    }
+    void release() { release_.set_value(); }
+    [[nodiscard]] int deadEnded() const { return dead_ended_; }
+
+  private:
+    std::promise<void> release_;
+    std::shared_future<void> released_ = release_.get_future().share();
+    std::atomic<int> dead_ended_{0};
+    Observer observer_;
+    std::unique_ptr<Engine> engine_;
+};
+
+TEST(SilentNamesTest, AsManyAsAreFetchedAtOnceDoNotHoldUpOthers) {
+    SilentNames names;
+    constexpr int kDead = Resolver::kThreads - 1;
+    names.askForDead(kDead);
+    EXPECT_EQ(names.quick(milliseconds(15'000)), ClientError::Unreachable);
+    EXPECT_EQ(names.deadEnded(), 0);
+    names.release();
+    while (names.deadEnded() != kDead) std::this_thread::yield();
+}
+
+TEST(SilentNamesTest, ALookupWhoseTurnNeverCameIsWantOfRoomAndNoTimeout) {
+    SilentNames names;
+    constexpr int kDead = Resolver::kThreads + 40;
+    names.askForDead(kDead);
+    EXPECT_EQ(names.quick(milliseconds(200)), ClientError::QueueFull);
+    EXPECT_EQ(names.deadEnded(), 0);
+    names.release();
+    EXPECT_EQ(names.quick(milliseconds(15'000)), ClientError::Unreachable) << "it was looked up";
+    while (names.deadEnded() != kDead) std::this_thread::yield();
 }
 
 }  // namespace

@@ -30,9 +30,12 @@ class CertificateCacheTest : public ::testing::Test {
         return *half;
     }
     std::string bundle(const SecretKey& idp, std::int64_t cert_expires = kNow + 3'600'000) {
-        const auto cert = signToken(
+        return bundleOf(
             idp, certificatePayload({"idp.example", "a@idp.example", false, kNow, cert_expires},
                                     publicOf(user_)));
+    }
+    std::string bundleOf(const SecretKey& idp, const std::string& payload) {
+        const auto cert = signToken(idp, payload);
         const auto assertion =
             signToken(user_, R"({"aud":"https://rp.example","exp":1400000060000})");
         EXPECT_TRUE(cert.ok() && assertion.ok());
@@ -78,6 +81,41 @@ TEST_F(CertificateCacheTest, AKeyThatTheIssuerNoLongerHasIsNoLongerGood) {
     EXPECT_EQ(ask(text, {other}).reason, "bad signature in chain");
     EXPECT_EQ(options_.certificates->size(), 0u);
     EXPECT_EQ(ask(text, {}).reason, "bad signature in chain");
+}
+
+TEST_F(CertificateCacheTest, OrdinaryOnesOfEveryKindOfKeyAreKept) {
+    const auto idp = SecretKey::generate(Algorithm::RS256);
+    ASSERT_TRUE(idp.ok());
+    std::size_t kept = 0;
+    for (const auto a : {Algorithm::ES256, Algorithm::RS256, Algorithm::DS128, Algorithm::DS256}) {
+        user_ = *SecretKey::generate(a);
+        const auto email = std::string(64, 'a') + "@idp.example";
+        ASSERT_TRUE(ask(bundleOf(*idp, certificatePayload(
+                                           {"idp.example", email, false, kNow, kNow + 3'600'000},
+                                           publicOf(user_))),
+                        {*idp})
+                        .ok);
+        EXPECT_EQ(options_.certificates->size(), ++kept) << nameOf(a);
+    }
+}
+
+TEST_F(CertificateCacheTest, ALongOneIsJudgedAnewEachTime) {
+    // Small values take many times their text's size in memory, so the text is bounded.
+    auto payload = certificatePayload(
+        {"idp.example", "a@idp.example", false, kNow, kNow + 3'600'000}, publicOf(user_));
+    const auto certificateOf = [](const std::string& bundle) {
+        return bundle.substr(0, bundle.find('~'));
+    };
+    payload.insert(1, R"("claim":[[0]],)");
+    while (certificateOf(bundleOf(idp_, payload)).size() < 3'070) payload.insert(10, "[0],");
+    const auto longest = bundleOf(idp_, payload);
+    payload.insert(10, "[0],");
+    const auto longer = bundleOf(idp_, payload);
+    ASSERT_LE(certificateOf(longest).size(), 3'072u);
+    for (int i = 0; i < 2; ++i) EXPECT_TRUE(ask(longer, {idp_}).ok);
+    EXPECT_EQ(options_.certificates->size(), 0u);
+    EXPECT_TRUE(ask(longest, {idp_}).ok);
+    EXPECT_EQ(options_.certificates->size(), 1u);
 }
 
 TEST_F(CertificateCacheTest, NothingBadIsKept) {

@@ -255,6 +255,8 @@ TEST_F(Rules, Wk5PathsCannotBecomeHosts) {
         EXPECT_EQ(typeOf(bad), SupportDocument::Type::Invalid) << bad;
     for (const auto* good : {"/", "/auth", "/auth?x=1#native"})
         EXPECT_EQ(typeOf(good), SupportDocument::Type::Supported) << good;
+    EXPECT_EQ(typeOf("/" + std::string(2'047, 'a')), SupportDocument::Type::Supported);
+    EXPECT_EQ(typeOf("/" + std::string(2'048, 'a')), SupportDocument::Type::Invalid);
 }
 
 TEST_F(Rules, Wk6Wk7Wk8Wk9Documents) {
@@ -275,6 +277,51 @@ TEST_F(Rules, Wk6Wk7Wk8Wk9Documents) {
         EXPECT_EQ(parse(bad).type, SupportDocument::Type::Invalid) << bad;
     EXPECT_EQ(parse(R"({"disabled":true,"authority":7})").type, SupportDocument::Type::Disabled);
     EXPECT_EQ(parse(R"({"authority":"B.example","public-key":{}})").authority, "b.example");
+}
+
+/// What a domain publishes costs whoever verifies; see docs/decisions/0169.
+class PublishedKeys : public Rules {
+  protected:
+    static std::string canonical(Algorithm algorithm) {
+        return SecretKey::generate(algorithm)->publicKey()->canonical();
+    }
+    [[nodiscard]] std::string keysOf(const std::vector<std::string>& keys,
+                                     const std::string& first = "") const {
+        std::string body = R"({"authentication":"/a","provisioning":"/p",)";
+        if (!first.empty()) body += R"("public-key":)" + first + ",";
+        body += R"("keys":[)";
+        for (const auto& k : keys) body += (body.back() == '[' ? "" : ",") + k;
+        std::string found;
+        for (const auto& k : parseSupportDocument(body + "]}", options_.keys).keys)
+            found += (found.empty() ? "" : " ") + std::string(nameOf(k.algorithm()));
+        return found;
+    }
+    const std::string es_ = idp_.publicKey()->canonical(), ds_ = canonical(Algorithm::DS256),
+                      ds_2012_ = R"({"version":"2012.08.15","algorithm":"DSA"})";
+};
+
+TEST_F(PublishedKeys, SixteenAreLookedAtUsableOrNot) {
+    std::vector<std::string> keys(15, "{}");
+    EXPECT_EQ(keysOf(keys), "");
+    keys.push_back(es_);
+    EXPECT_EQ(keysOf(keys), "ES256");
+    keys.push_back(es_);
+    EXPECT_EQ(keysOf(keys), "ES256") << "the seventeenth";
+    EXPECT_EQ(keysOf(keys, es_), "ES256") << "public-key is one of them";
+    keys.insert(keys.begin(), "7");
+    EXPECT_EQ(keysOf(keys), "");
+}
+
+TEST_F(PublishedKeys, TwoOfThemMayBeDsa) {
+    const auto ds128 = canonical(Algorithm::DS128);
+    EXPECT_EQ(keysOf(std::vector<std::string>(15, ds_), ds_), "DS256 DS256");
+    EXPECT_EQ(keysOf({ds_, es_, ds_, es_}, ds128), "DS128 DS256 ES256 ES256");
+    // An unusable one costs as much to look at.
+    auto outside = ds_;
+    const auto y = outside.find("\"y\":\"") + 5;
+    outside.replace(y, outside.find('"', y) - y, "2");
+    EXPECT_EQ(keysOf({outside, ds_2012_, ds_, es_}), "ES256");
+    EXPECT_EQ(keysOf({outside, ds_, ds_, es_}), "DS256 ES256");
 }
 
 TEST_F(Rules, StandingAloneTheFallbacksKeysAreThoseItPublishes) {

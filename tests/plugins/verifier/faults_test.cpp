@@ -69,6 +69,7 @@ class FaultsTest : public ::testing::Test {
         s.outbound.ca_file = ca_.ca_file;
         s.resolve = [this](const std::string& host, unsigned short port, std::string&) {
             ++lookups_;
+            if (host.starts_with("dead")) name_servers_speak_.wait(false);
             net::SocketAddress a;
             std::string error;
             const std::string ip = host == "meta.example" ? "169.254.169.254" : "127.0.0.1";
@@ -82,7 +83,15 @@ class FaultsTest : public ::testing::Test {
         options_.chain_timeout_ms = 1'500;
         options_.protocol.keys.allow_es256 = true;
     }
-    ~FaultsTest() override { engine_->stop(); }
+    ~FaultsTest() override {
+        endSilenceOfNameServers();
+        engine_->stop();
+    }
+    /// Until then, lookups of names that begin with "dead" do not end.
+    void endSilenceOfNameServers() {
+        name_servers_speak_ = true;
+        name_servers_speak_.notify_all();
+    }
 
     static protocol::SecretKey makeKey() {
         auto key = protocol::SecretKey::generate(protocol::Algorithm::ES256);
@@ -162,6 +171,7 @@ class FaultsTest : public ::testing::Test {
     std::vector<std::unique_ptr<FaultServer>> servers_;
     std::unique_ptr<Judge> judge_;
     std::atomic<int> lookups_{0};
+    std::atomic<bool> name_servers_speak_{false};
 };
 
 std::string cannot(const std::string& domain, const std::string& why) {
@@ -349,6 +359,47 @@ TEST_F(FaultsTest, OthersAreUnhurtMeanwhile) {
     }
     EXPECT_EQ(ended, 0) << "the slow ones still wait: nobody queued behind them";
     EXPECT_GE(judge_->waiting(), 4u);
+    all.wait();
+}
+
+TEST_F(FaultsTest, SilentNameServersHoldUpNobodyElse) {
+    options_.fetch_timeout_ms = options_.chain_timeout_ms = 4'000;
+    provide("good.example", answering(good()));
+    start();
+    constexpr int kDead = 200;
+    std::atomic<int> ended{0};
+    std::latch all(kDead);
+    for (int i = 0; i < kDead; ++i)
+        ask("dead" + std::to_string(i) + ".example", [&](const ApiAnswer&) {
+            ++ended;
+            all.count_down();
+        });
+    EXPECT_EQ(reason("good.example"), "okay");
+    EXPECT_EQ(ended, 0);
+    endSilenceOfNameServers();
+    all.wait();
+}
+
+TEST_F(FaultsTest, MoreSilentNameServersThanThereIsRoomForAreNoVerdictOnOthers) {
+    options_.fetch_timeout_ms = options_.chain_timeout_ms = 4'000;
+    options_.max_fetches = 400;
+    provide("good.example", answering(good()));
+    start();
+    constexpr int kDead = net::Resolver::kThreads + 40;
+    std::latch all(kDead);
+    for (int i = 0; i < kDead; ++i)
+        ask("dead" + std::to_string(i) + ".example", [&](const ApiAnswer&) { all.count_down(); });
+    EXPECT_TRUE(observer_.await([&] { return lookups_ == net::Resolver::kThreads; }));
+    // The fallback's certificate for an address of good.example: a domain that was taken for one
+    // without support would be the fallback's.
+    std::promise<ApiAnswer> answer;
+    ask("login.example.org", [&](ApiAnswer a) { answer.set_value(std::move(a)); });
+    const auto busy = answer.get_future().get();
+    EXPECT_EQ(busy.status, 503u) << busy.body;
+    endSilenceOfNameServers();
+    EXPECT_EQ(reason("login.example.org"),
+              "issuer 'login.example.org' may not speak for emails from 'good.example'");
+    EXPECT_EQ(reason("good.example"), "okay");
     all.wait();
 }
 

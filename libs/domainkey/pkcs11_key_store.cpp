@@ -37,6 +37,7 @@ class Pkcs11Signer final : public protocol::Signer {
                        nullptr) != 1)
             return Error{"signing failed"};
         input.append(reinterpret_cast<const char*>(hash.data()), hash.size());
+        const Pkcs11Token::Use use(*token_);
         Pkcs11Token::Session session(*token_);
         if (!session.ok()) return Error{token_->name() + " gives no session"};
         CK_MECHANISM mechanism{rsa ? CKM_RSA_PKCS : CKM_ECDSA, nullptr, 0};
@@ -93,14 +94,15 @@ class Pkcs11KeyStore final : public KeyStore {
     /// Each half by itself, and only when there is one to take the place: so it may be called again
     /// after any of its steps. The private half first, as it decides which key is the current one.
     std::string promote() override {
-        for (const auto kind : {CKO_PRIVATE_KEY, CKO_PUBLIC_KEY}) {
-            const auto next = token_->find(kind, labelOf(Slot::Next));
-            if (!next) return next.error();
-            if (!*next) continue;  // promoted already
-            if (auto error = destroy(kind, Slot::Current); !error.empty()) return error;
-            if (auto error = relabel(**next); !error.empty()) return error;
-        }
-        return "";
+        const auto next = token_->find(CKO_PRIVATE_KEY, labelOf(Slot::Next));
+        if (!next) return next.error();
+        if (*next)
+            if (auto error = replace(CKO_PRIVATE_KEY, **next); !error.empty()) return error;
+        const auto key = token_->find(CKO_PRIVATE_KEY, labelOf(Slot::Current)),
+                   half = token_->find(CKO_PUBLIC_KEY, labelOf(Slot::Next));
+        if (!key || !half) return key ? half.error() : key.error();
+        // One that belongs to no private half is what is left of making a pair.
+        return *key && *half && belong(**key, **half) ? replace(CKO_PUBLIC_KEY, **half) : "";
     }
 
     bool takeRequest() override { return ::unlink(request_file_.c_str()) == 0; }
@@ -141,10 +143,17 @@ class Pkcs11KeyStore final : public KeyStore {
         return pkcs11Error("cannot make a key in " + token_->name(), rv);
     }
 
+    /// `next` becomes the current one of its kind.
+    std::string replace(CK_OBJECT_CLASS kind, CK_OBJECT_HANDLE next) {
+        const auto error = destroy(kind, Slot::Current);
+        return error.empty() ? relabel(next) : error;
+    }
+
     std::string destroy(CK_OBJECT_CLASS kind, Slot slot) {
         const auto old = token_->find(kind, labelOf(slot));
         if (!old) return old.error();
         if (!*old) return "";
+        const Pkcs11Token::Change change(*token_);
         const Pkcs11Token::Session session(*token_);
         const CK_RV rv = session.ok() ? token_->calls().C_DestroyObject(session.handle(), **old)
                                       : CKR_SESSION_COUNT;
@@ -157,6 +166,7 @@ class Pkcs11KeyStore final : public KeyStore {
     std::string relabel(CK_OBJECT_HANDLE next) {
         std::string label = labelOf(Slot::Current);
         CK_ATTRIBUTE a{CKA_LABEL, label.data(), static_cast<CK_ULONG>(label.size())};
+        const Pkcs11Token::Change change(*token_);
         const Pkcs11Token::Session session(*token_);
         const CK_RV rv = session.ok()
                              ? token_->calls().C_SetAttributeValue(session.handle(), next, &a, 1)
@@ -165,17 +175,13 @@ class Pkcs11KeyStore final : public KeyStore {
         return pkcs11Error("cannot label the next key in " + token_->name(), rv);
     }
 
-    /// A promotion that was interrupted left no current private half, or a next public half that
-    /// belongs to the current private one. Without the latter's proof that public half may be what
-    /// is left of making a next pair.
+    /// A promotion that was interrupted is done: unless both private halves are there, nothing
+    /// waits for its turn.
     std::string finishPromotion() {
         const auto key = token_->find(CKO_PRIVATE_KEY, labelOf(Slot::Current)),
-                   next = token_->find(CKO_PRIVATE_KEY, labelOf(Slot::Next)),
-                   half = token_->find(CKO_PUBLIC_KEY, labelOf(Slot::Next));
-        for (const auto* found : {&key, &next, &half})
-            if (!*found) return found->error();
-        const bool interrupted = *next ? !*key : *key && *half && belong(**key, **half);
-        return interrupted ? promote() : "";
+                   next = token_->find(CKO_PRIVATE_KEY, labelOf(Slot::Next));
+        if (!key || !next) return key ? next.error() : key.error();
+        return *key && *next ? "" : promote();
     }
 
     /// Whether they are halves of one pair: what the private one signs, the public one verifies.

@@ -104,6 +104,11 @@ Pkcs11Token::~Pkcs11Token() {
     if (library_ != nullptr) ::dlclose(library_);
 }
 
+Pkcs11Token::Use::Use(Pkcs11Token& token) {
+    const std::lock_guard turn(token.turn_);
+    lock_ = std::shared_lock(token.objects_);
+}
+
 Pkcs11Token::Session::Session(Pkcs11Token& token) : token_(token) {
     {
         const std::lock_guard lock(token.mutex_);

@@ -3,8 +3,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <fstream>
 #include <functional>
+#include <thread>
+#include <vector>
 
 #include "libs/domainkey/pkcs11_module.h"
 #include "libs/protocol/token.h"
@@ -265,6 +268,20 @@ TEST_P(TokenRotation, APublicHalfAloneIsNoNextKey) {
     expectDone(*ring, label, second);
 }
 
+TEST_P(TokenRotation, APublicHalfAloneTakesNoPlace) {
+    const auto label = labelOf("alone");
+    const auto ring = opened(label, kStart);
+    const auto first = ring->current()->public_key.canonical();
+    next(*ring, label);
+    destroy(CKO_PRIVATE_KEY, label + ".next");
+    const auto said = ring->advance(kDue);
+    ASSERT_TRUE(said.ok()) << said.error();
+    EXPECT_EQ(ring->current()->public_key.canonical(), first);
+    expectSigns(*ring->current(), label);
+    EXPECT_TRUE(ring->published()->others.empty());
+    EXPECT_TRUE(has(*token(), CKO_PUBLIC_KEY, label + ".next")) << "not the current one's";
+}
+
 TEST_P(TokenRotation, AKeyIsNotPublishedWithAnotherOnesPublicHalf) {
     const auto label = labelOf("mixed");
     {
@@ -281,6 +298,57 @@ TEST_P(TokenRotation, AKeyIsNotPublishedWithAnotherOnesPublicHalf) {
         ASSERT_FALSE(ring.ok());
         EXPECT_NE(ring.error().find("'" + label + "'"), std::string::npos) << ring.error();
     }
+}
+
+/// Four threads that sign all the time; `changing` says that an object is written now.
+struct Signers {
+    static constexpr int kThreads = 4;
+    static inline std::atomic<int> inside{0}, failed{0}, overlaps{0};
+    static inline std::atomic<bool> changing{false}, stop{false};
+    static inline CK_FUNCTION_LIST real;
+
+    /// An object is written only when every thread wants to sign.
+    static CK_RV change(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o, CK_ATTRIBUTE* a, CK_ULONG n) {
+        changing = true;
+        while (inside < kThreads) std::this_thread::yield();
+        const CK_RV rv = real.C_SetAttributeValue(s, o, a, n);
+        changing = false;
+        return rv;
+    }
+    static CK_RV begin(CK_SESSION_HANDLE s, CK_MECHANISM* m, CK_OBJECT_HANDLE o) {
+        if (changing) ++overlaps;
+        return real.C_SignInit(s, m, o);
+    }
+    static void run(const KeyRing& ring) {
+        while (!stop) {
+            const auto key = ring.current();
+            ++inside;
+            if (!key->signer->sign("x") && key == ring.current()) ++failed;
+            --inside;
+        }
+    }
+};
+
+TEST_P(TokenRotation, NobodySignsWhileAnObjectIsWritten) {
+    const auto label = labelOf("written");
+    const auto ring = opened(label, kStart);
+    const auto second = next(*ring, label);
+    Signers::stop = false;
+    Signers::failed = Signers::overlaps = 0;
+    Signers::real = calls();
+    calls().C_SetAttributeValue = Signers::change;
+    calls().C_SignInit = Signers::begin;
+    std::vector<std::thread> threads;
+    for (int i = 0; i < Signers::kThreads; ++i)
+        threads.emplace_back(Signers::run, std::cref(*ring));
+    const auto promoted = ring->advance(kDue);
+    Signers::stop = true;
+    for (auto& t : threads) t.join();
+    calls() = Signers::real;
+    ASSERT_TRUE(promoted.ok()) << promoted.error();
+    EXPECT_EQ(Signers::overlaps, 0);
+    EXPECT_EQ(Signers::failed, 0);
+    expectDone(*ring, label, second);
 }
 
 /// The token's store, with a look at the ring when a promotion is over and nothing is loaded yet.

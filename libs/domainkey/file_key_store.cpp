@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 
 #include "libs/domainkey/files.h"
@@ -38,6 +39,7 @@ class FileKeyStore final : public KeyStore {
 
     std::string generate(Slot slot, protocol::Algorithm algorithm) override {
         const auto file = nameOf(slot);
+        if (exists(file)) return "";  // making one takes long
         if (auto error = makeDirectoryOf(file); !error.empty()) return error;
         const auto made = protocol::SecretKey::generate(algorithm);
         if (!made) return made.error();
@@ -50,8 +52,10 @@ class FileKeyStore final : public KeyStore {
 
     std::string promote() override {
         // The name moves at once: there is no moment without a key, and the old one is gone.
-        if (std::rename(nameOf(Slot::Next).c_str(), file_.c_str()) != 0)
+        if (std::rename(nameOf(Slot::Next).c_str(), file_.c_str()) != 0) {
+            if (errno == ENOENT && exists(file_)) return "";  // promoted already
             return systemError("cannot put " + nameOf(Slot::Next) + " in the place of " + file_);
+        }
         syncDirectoryOf(file_);
         return "";
     }

@@ -85,26 +85,41 @@ std::string KeyRing::publish(PublicKeys keys) {
     return "";
 }
 
+/// Every step may fail and be done again. The public file has the new key already, so a crash
+/// between two writes is harmless: the next start finds another current key than the file says, and
+/// keeps the old one.
+Result<std::string> KeyRing::promote(const protocol::PublicKey& next, std::int64_t now_ms) {
+    auto ready = store_->load(Slot::Next, now_ms);
+    if (!ready) return Error{ready.error()};
+    if (*ready != nullptr && !same((*ready)->public_key, next)) {
+        if (auto error = load(now_ms); !error.empty()) return Error{error};
+        return std::string("the next domain key is another one now, which has a lead of its own");
+    }
+    // It signs before the old one is destroyed, which a token does under those who hold it.
+    if (*ready != nullptr) current_.store(std::move(*ready));
+    if (auto error = store_->promote(); !error.empty()) return Error{error};
+    if (auto error = load(now_ms); !error.empty()) return Error{error};
+    if (!same(current()->public_key, next))
+        return std::string("the next domain key is gone; the current one goes on");
+    return std::string(
+        "the next domain key signs from now on; the previous one stays "
+        "published until its certificates have expired");
+}
+
 Result<std::string> KeyRing::advance(std::int64_t now_ms) {
     const auto known = published();
     requested_ = store_->takeRequest() || requested_;
     if (const auto* next = nextOf(*known); next != nullptr) {
         if (now_ms < next->created_ms + options_.lead_ms) return std::string();
-        // The public file has the new key already, so a crash between the two writes is harmless:
-        // the next start finds another current key than the file says, and keeps the old one.
-        if (auto error = store_->promote(); !error.empty()) return Error{error};
-        if (auto error = load(now_ms); !error.empty()) return Error{error};
-        return std::string(
-            "the next domain key signs from now on; the previous one stays "
-            "published until its certificates have expired");
+        return promote(next->key, now_ms);
     }
     const bool old = options_.rotate_after_ms > 0 &&
                      now_ms >= known->created_ms + options_.rotate_after_ms - options_.lead_ms;
     if (requested_ || old) {
         if (auto error = store_->generate(Slot::Next, options_.algorithm); !error.empty())
             return Error{error};
-        requested_ = false;
         if (auto error = load(now_ms); !error.empty()) return Error{error};
+        requested_ = false;
         return std::string("a next domain key was made and is published; it signs after the lead");
     }
     if (std::any_of(known->others.begin(), known->others.end(),

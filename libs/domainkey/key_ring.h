@@ -41,6 +41,7 @@ class KeyRing {
         : store_(std::move(store)), options_(std::move(options)) {}
     std::string publish(PublicKeys keys);
     std::string load(std::int64_t now_ms);
+    Result<std::string> promote(const protocol::PublicKey& next, std::int64_t now_ms);
     std::string take(const Result<std::shared_ptr<const DomainKey>>& current, std::int64_t now_ms);
 
     const std::unique_ptr<KeyStore> store_;

@@ -26,7 +26,8 @@ class KeyStore {
     virtual Result<std::shared_ptr<const DomainKey>> load(Slot slot, std::int64_t now_ms) = 0;
     /// Makes a key in an empty slot. Empty: done, or another process was first.
     virtual std::string generate(Slot slot, protocol::Algorithm algorithm) = 0;
-    /// The next key becomes the current one; the old current one is destroyed. Empty: done.
+    /// The next key becomes the current one; the old current one is destroyed. Without a next key
+    /// nothing is done, so that it can be called again after a failure. Empty: done.
     virtual std::string promote() = 0;
     /// True once when the operator asked for a rotation.
     virtual bool takeRequest() = 0;

@@ -37,6 +37,7 @@ class Pkcs11Signer final : public protocol::Signer {
                        nullptr) != 1)
             return Error{"signing failed"};
         input.append(reinterpret_cast<const char*>(hash.data()), hash.size());
+        const Pkcs11Token::Use use(*token_);
         Pkcs11Token::Session session(*token_);
         if (!session.ok()) return Error{token_->name() + " gives no session"};
         CK_MECHANISM mechanism{rsa ? CKM_RSA_PKCS : CKM_ECDSA, nullptr, 0};
@@ -69,18 +70,10 @@ class Pkcs11KeyStore final : public KeyStore {
           request_file_(std::move(request_file)) {}
 
     Result<std::shared_ptr<const DomainKey>> load(Slot slot, std::int64_t now_ms) override {
-        auto key = token_->find(CKO_PRIVATE_KEY, labelOf(slot));
+        if (slot == Slot::Current)
+            if (auto error = finishPromotion(); !error.empty()) return Error{std::move(error)};
+        const auto key = token_->find(CKO_PRIVATE_KEY, labelOf(slot));
         if (!key) return Error{key.error()};
-        if (!*key && slot == Slot::Current) {
-            // A promotion that was interrupted between its two steps is finished.
-            const auto next = token_->find(CKO_PRIVATE_KEY, labelOf(Slot::Next));
-            if (!next) return Error{next.error()};
-            if (*next) {
-                if (auto error = relabel(); !error.empty()) return Error{std::move(error)};
-                key = token_->find(CKO_PRIVATE_KEY, labelOf(slot));
-                if (!key) return Error{key.error()};
-            }
-        }
         if (!*key) return std::shared_ptr<const DomainKey>();
         auto public_key = publicKey(**key, labelOf(slot));
         if (!public_key) return Error{public_key.error()};
@@ -90,11 +83,41 @@ class Pkcs11KeyStore final : public KeyStore {
     }
 
     std::string generate(Slot slot, Algorithm algorithm) override {
+        const auto there = token_->find(CKO_PRIVATE_KEY, labelOf(slot));
+        if (!there) return there.error();
+        if (*there) return "";
+        // What is left when making a pair was interrupted would be a second object of that label.
+        if (auto error = destroy(CKO_PUBLIC_KEY, slot); !error.empty()) return error;
+        return generatePair(labelOf(slot), algorithm);
+    }
+
+    /// Each half by itself, and only when there is one to take the place: so it may be called again
+    /// after any of its steps. The private half first, as it decides which key is the current one.
+    std::string promote() override {
+        const auto next = token_->find(CKO_PRIVATE_KEY, labelOf(Slot::Next));
+        if (!next) return next.error();
+        if (*next)
+            if (auto error = replace(CKO_PRIVATE_KEY, **next); !error.empty()) return error;
+        const auto key = token_->find(CKO_PRIVATE_KEY, labelOf(Slot::Current)),
+                   half = token_->find(CKO_PUBLIC_KEY, labelOf(Slot::Next));
+        if (!key || !half) return key ? half.error() : key.error();
+        // One that belongs to no private half is what is left of making a pair.
+        return *key && *half && belong(**key, **half) ? replace(CKO_PUBLIC_KEY, **half) : "";
+    }
+
+    bool takeRequest() override { return ::unlink(request_file_.c_str()) == 0; }
+
+  private:
+    [[nodiscard]] std::string labelOf(Slot slot) const {
+        return slot == Slot::Current ? label_ : label_ + ".next";
+    }
+
+    std::string generatePair(std::string label, Algorithm algorithm) {
         const bool rsa = algorithm == Algorithm::RS256;
         CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
         CK_ULONG bits = 2048;
         CK_BYTE exponent[] = {1, 0, 1};
-        std::string label = labelOf(slot), curve(kP256);
+        std::string curve(kP256);
         std::vector<CK_ATTRIBUTE> common{{CKA_TOKEN, &yes, sizeof yes},
                                          {CKA_LABEL, label.data(), label.size()}};
         auto open = common, secret = common;
@@ -120,63 +143,92 @@ class Pkcs11KeyStore final : public KeyStore {
         return pkcs11Error("cannot make a key in " + token_->name(), rv);
     }
 
-    std::string promote() override {
-        for (const auto kind : {CKO_PRIVATE_KEY, CKO_PUBLIC_KEY}) {
-            const auto old = token_->find(kind, labelOf(Slot::Current));
-            if (!old) return old.error();
-            if (!*old) continue;
-            Pkcs11Token::Session session(*token_);
-            const CK_RV rv = session.ok() ? token_->calls().C_DestroyObject(session.handle(), **old)
-                                          : CKR_SESSION_COUNT;
-            if (rv != CKR_OK)
-                return pkcs11Error("cannot destroy the old key in " + token_->name(), rv);
-        }
-        return relabel();
+    /// `next` becomes the current one of its kind.
+    std::string replace(CK_OBJECT_CLASS kind, CK_OBJECT_HANDLE next) {
+        const auto error = destroy(kind, Slot::Current);
+        return error.empty() ? relabel(next) : error;
     }
 
-    bool takeRequest() override { return ::unlink(request_file_.c_str()) == 0; }
-
-  private:
-    [[nodiscard]] std::string labelOf(Slot slot) const {
-        return slot == Slot::Current ? label_ : label_ + ".next";
+    std::string destroy(CK_OBJECT_CLASS kind, Slot slot) {
+        const auto old = token_->find(kind, labelOf(slot));
+        if (!old) return old.error();
+        if (!*old) return "";
+        const Pkcs11Token::Change change(*token_);
+        const Pkcs11Token::Session session(*token_);
+        const CK_RV rv = session.ok() ? token_->calls().C_DestroyObject(session.handle(), **old)
+                                      : CKR_SESSION_COUNT;
+        if (rv == CKR_OK) return "";
+        return pkcs11Error("cannot destroy the old '" + labelOf(slot) + "' in " + token_->name(),
+                           rv);
     }
 
-    /// The next pair takes the current label; the public half first, as load() goes by the private.
-    std::string relabel() {
-        for (const auto kind : {CKO_PUBLIC_KEY, CKO_PRIVATE_KEY}) {
-            const auto next = token_->find(kind, labelOf(Slot::Next));
-            if (!next) return next.error();
-            if (!*next) continue;
-            std::string label = labelOf(Slot::Current);
-            CK_ATTRIBUTE a{CKA_LABEL, label.data(), static_cast<CK_ULONG>(label.size())};
-            Pkcs11Token::Session session(*token_);
-            const CK_RV rv =
-                session.ok() ? token_->calls().C_SetAttributeValue(session.handle(), **next, &a, 1)
+    /// Gives an object the current label.
+    std::string relabel(CK_OBJECT_HANDLE next) {
+        std::string label = labelOf(Slot::Current);
+        CK_ATTRIBUTE a{CKA_LABEL, label.data(), static_cast<CK_ULONG>(label.size())};
+        const Pkcs11Token::Change change(*token_);
+        const Pkcs11Token::Session session(*token_);
+        const CK_RV rv = session.ok()
+                             ? token_->calls().C_SetAttributeValue(session.handle(), next, &a, 1)
                              : CKR_SESSION_COUNT;
-            if (rv != CKR_OK)
-                return pkcs11Error("cannot label the next key in " + token_->name(), rv);
-        }
-        return "";
+        if (rv == CKR_OK) return "";
+        return pkcs11Error("cannot label the next key in " + token_->name(), rv);
+    }
+
+    /// A promotion that was interrupted is done: unless both private halves are there, nothing
+    /// waits for its turn.
+    std::string finishPromotion() {
+        const auto key = token_->find(CKO_PRIVATE_KEY, labelOf(Slot::Current)),
+                   next = token_->find(CKO_PRIVATE_KEY, labelOf(Slot::Next));
+        if (!key || !next) return key ? next.error() : key.error();
+        return *key && *next ? "" : promote();
+    }
+
+    /// Whether they are halves of one pair: what the private one signs, the public one verifies.
+    bool belong(CK_OBJECT_HANDLE key, CK_OBJECT_HANDLE half) {
+        const auto public_key = publicKeyOf(half);
+        return public_key && signsFor(key, *public_key);
+    }
+
+    bool signsFor(CK_OBJECT_HANDLE key, const protocol::PublicKey& public_key) {
+        constexpr std::string_view kMessage = "do these halves belong together?";
+        const auto signature = Pkcs11Signer(token_, key, public_key).sign(kMessage);
+        return signature &&
+               public_key.verify(kMessage, *signature) == protocol::PublicKey::Verdict::Good;
     }
 
     Result<protocol::PublicKey> publicKey(CK_OBJECT_HANDLE key, const std::string& label) {
+        auto public_key = publicKeyOf(key);  // RSA: the private half has the public numbers
+        if (!public_key) {
+            const auto half = token_->find(CKO_PUBLIC_KEY, label);
+            if (!half) return Error{half.error()};
+            if (*half) public_key = publicKeyOf(**half);
+        }
+        if (!public_key)
+            return Error{"the key '" + label + "' in " + token_->name() +
+                         " is neither RSA of 2048 bits nor P-256 with its public half beside it"};
+        if (!signsFor(key, *public_key))
+            return Error{"the key '" + label + "' in " + token_->name() +
+                         " does not sign, or the public half of that label is another key's"};
+        return public_key;
+    }
+
+    /// From an object that has the public numbers.
+    Result<protocol::PublicKey> publicKeyOf(CK_OBJECT_HANDLE object) {
         protocol::KeyOptions options;
         options.allow_es256 = true;
         auto jwk = protocol::Json::object();
-        const auto n = token_->attribute(key, CKA_MODULUS),
-                   e = token_->attribute(key, CKA_PUBLIC_EXPONENT);
+        const auto n = token_->attribute(object, CKA_MODULUS),
+                   e = token_->attribute(object, CKA_PUBLIC_EXPONENT);
         if (n && e && !n->empty()) {
             jwk.add("kty", "RSA")
                 .add("n", protocol::encodeBase64Url(*n))
                 .add("e", protocol::encodeBase64Url(*e));
         } else {
-            const auto other = token_->find(CKO_PUBLIC_KEY, label);
-            if (!other) return Error{other.error()};
             // DER OCTET STRING of 0x04 || x || y; some tokens leave the wrapping away.
-            const auto point = *other ? token_->attribute(**other, CKA_EC_POINT) : std::nullopt;
+            const auto point = token_->attribute(object, CKA_EC_POINT);
             if (!point || (point->size() != 65 && point->size() != 67))
-                return Error{"the key '" + label + "' in " + token_->name() +
-                             " is neither RSA nor P-256 with its public half beside it"};
+                return Error{"no public key"};
             const std::string_view xy = std::string_view(*point).substr(point->size() - 64);
             jwk.add("kty", "EC")
                 .add("crv", "P-256")
@@ -184,10 +236,9 @@ class Pkcs11KeyStore final : public KeyStore {
                 .add("y", protocol::encodeBase64Url(xy.substr(32)));
         }
         auto parsed = protocol::PublicKey::parse(jwk, options);
-        if (!parsed ||
-            (parsed->algorithm() != Algorithm::RS256 && parsed->algorithm() != Algorithm::ES256))
-            return Error{"the key '" + label + "' in " + token_->name() +
-                         " is neither RSA of 2048 bits nor P-256"};
+        if (parsed && parsed->algorithm() != Algorithm::RS256 &&
+            parsed->algorithm() != Algorithm::ES256)
+            return Error{"neither RSA of 2048 bits nor P-256"};
         return parsed;
     }
 

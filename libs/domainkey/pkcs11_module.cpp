@@ -23,6 +23,11 @@ std::string pkcs11Error(const std::string& what, CK_RV rv) {
         {CKR_DEVICE_REMOVED, "CKR_DEVICE_REMOVED"},
         {CKR_MECHANISM_INVALID, "CKR_MECHANISM_INVALID"},
         {CKR_SESSION_COUNT, "CKR_SESSION_COUNT"},
+        {CKR_SESSION_HANDLE_INVALID, "CKR_SESSION_HANDLE_INVALID"},
+        {CKR_SESSION_CLOSED, "CKR_SESSION_CLOSED"},
+        {CKR_OBJECT_HANDLE_INVALID, "CKR_OBJECT_HANDLE_INVALID"},
+        {CKR_KEY_HANDLE_INVALID, "CKR_KEY_HANDLE_INVALID"},
+        {CKR_CRYPTOKI_NOT_INITIALIZED, "CKR_CRYPTOKI_NOT_INITIALIZED"},
         {CKR_USER_NOT_LOGGED_IN, "CKR_USER_NOT_LOGGED_IN"},
         {CKR_GENERAL_ERROR, "CKR_GENERAL_ERROR"}};
     for (const auto& n : kNames)
@@ -97,6 +102,11 @@ Pkcs11Token::~Pkcs11Token() {
         if (initialized_) calls_->C_Finalize(nullptr);
     }
     if (library_ != nullptr) ::dlclose(library_);
+}
+
+Pkcs11Token::Use::Use(Pkcs11Token& token) {
+    const std::lock_guard turn(token.turn_);
+    lock_ = std::shared_lock(token.objects_);
 }
 
 Pkcs11Token::Session::Session(Pkcs11Token& token) : token_(token) {

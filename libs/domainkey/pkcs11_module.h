@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,25 @@ class Pkcs11Token {
         bool good_ = true;
     };
 
+    /// While it lives, no object changes. SoftHSM calls a handle invalid while it writes the
+    /// object.
+    class Use {
+      public:
+        explicit Use(Pkcs11Token& token);
+
+      private:
+        std::shared_lock<std::shared_mutex> lock_;
+    };
+    /// While it lives, no object is in use. It waits for those that are, and not for later ones.
+    class Change {
+      public:
+        explicit Change(Pkcs11Token& token) : turn_(token.turn_), lock_(token.objects_) {}
+
+      private:
+        const std::lock_guard<std::mutex> turn_;
+        const std::lock_guard<std::shared_mutex> lock_;
+    };
+
     [[nodiscard]] const CK_FUNCTION_LIST& calls() const { return *calls_; }
     /// The object of that class and label; nothing: none. Two of them are an error, as it would be
     /// chance which one signs.
@@ -61,6 +81,8 @@ class Pkcs11Token {
     CK_FUNCTION_LIST* calls_ = nullptr;
     bool initialized_ = false;
     CK_SLOT_ID slot_ = 0;
+    std::mutex turn_;  ///< before objects_, which alone would prefer its users to its changers
+    std::shared_mutex objects_;
     std::mutex mutex_;
     std::vector<CK_SESSION_HANDLE> idle_;
 };

@@ -44,11 +44,23 @@ std::optional<Json> parametersOf(std::string_view content_type, std::string_view
     return o;
 }
 
+/// KEY-8. While one key takes another's place, the one that signs is not the one published as the
+/// current one.
+bool isOwn(const std::string& canonical, const domainkey::DomainKey& key,
+           const domainkey::PublicKeys* published) {
+    const auto is = [&](const protocol::PublicKey& k) { return k.canonical() == canonical; };
+    if (is(key.public_key)) return true;
+    return published != nullptr &&
+           (is(published->current) ||
+            std::any_of(published->others.begin(), published->others.end(),
+                        [&](const domainkey::OtherKey& o) { return is(o.key); }));
+}
+
 }  // namespace
 
 CertifyAnswer certify(std::string_view content_type, std::string_view body,
                       const domainkey::DomainKey& key, const CertifyOptions& options,
-                      std::int64_t now_ms) {
+                      std::int64_t now_ms, const domainkey::PublicKeys* published) {
     const auto parsed = parametersOf(content_type, body);
     if (!parsed) return {400, false, "Bad Request: malformed body"};
     const Json& p = *parsed;
@@ -81,7 +93,7 @@ CertifyAnswer certify(std::string_view content_type, std::string_view body,
         return {400, false, "Bad Request: Invalid issuer, unable to issue certificate"};
     const auto user_key = protocol::PublicKey::parse(std::string_view(*pubkey), options.keys);
     if (!user_key) return refuse("pubkey: " + user_key.error());
-    if (user_key->canonical() == key.public_key.canonical())
+    if (isOwn(user_key->canonical(), key, published))
         return refuse("pubkey: the domain's own key is not certified");
     protocol::CertificateRequest c;
     c.issuer = force != nullptr ? force->text() : options.issuer;
@@ -92,7 +104,7 @@ CertifyAnswer certify(std::string_view content_type, std::string_view body,
     c.expires_at_ms = now_ms + (ephemeral->boolean() ? options.ephemeral_session_duration_ms
                                                      : options.certificate_validity_ms);
     auto token = protocol::signToken(*key.signer, protocol::certificatePayload(c, *user_key));
-    if (!token) return {500, false, "Server Error: certification generation error"};
+    if (!token) return {500, false, "Server Error: certification generation error", token.error()};
     return {200, false, std::move(*token)};
 }
 

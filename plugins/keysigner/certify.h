@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "libs/domainkey/key_store.h"
+#include "libs/domainkey/public_keys.h"
 
 namespace persona::keysigner {
 
@@ -20,11 +21,14 @@ struct CertifyAnswer {
     unsigned status = 200;
     bool json = false;  ///< else text/plain
     std::string body;
+    std::string trouble{};  ///< of 500: why the key did not sign, for the log
 };
 
 /// POST /wsapi/cert_key of the keysigner (protocol.md section 2), from the body's octets.
+/// `published`: other keys of the domain, which are not certified either (KEY-8).
 [[nodiscard]] CertifyAnswer certify(std::string_view content_type, std::string_view body,
                                     const domainkey::DomainKey& key, const CertifyOptions& options,
-                                    std::int64_t now_ms);
+                                    std::int64_t now_ms,
+                                    const domainkey::PublicKeys* published = nullptr);
 
 }  // namespace persona::keysigner

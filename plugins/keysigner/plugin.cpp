@@ -14,7 +14,7 @@
 #include "libs/wsapi/bind.h"
 #include "libs/wsapi/form.h"
 #include "libs/wsapi/secret_file.h"
-#include "plugins/keysigner/certify.h"
+#include "plugins/keysigner/signing.h"
 
 /// The role that alone holds the domain's private key.
 namespace persona::keysigner {
@@ -116,6 +116,7 @@ class Keysigner final : public sdk::Service {
         auto opened = domainkey::KeyRing::open(keyStore(), ring, host.wallMs());
         if (!opened) throw std::runtime_error(opened.error());
         ring_ = std::move(*opened);
+        signing_.emplace(*ring_);
         std::uint64_t id = 0;
         if (host.timers().start(
                 host.raw(), 1'000, 1'000,
@@ -125,6 +126,8 @@ class Keysigner final : public sdk::Service {
         if (!secrets) throw std::runtime_error(secrets.error());
         credentials_.emplace(*secrets, "keysigner");
     }
+
+    std::string health(bool /*deep*/) override { return signing_->trouble(); }
 
   private:
     [[nodiscard]] std::unique_ptr<domainkey::KeyStore> keyStore() const {
@@ -192,8 +195,9 @@ class Keysigner final : public sdk::Service {
         }
         const auto start = host.monotonicNs();
         const auto a =
-            certify(s.header("content-type"), s.body(), *ring_->current(), options_, host.wallMs());
+            signing_->certify(s.header("content-type"), s.body(), options_, host.wallMs());
         time_.observe(static_cast<double>(host.monotonicNs() - start) / 1e6);
+        if (!a.trouble.empty()) host.error("cert_key: " + a.trouble);
         if (a.json)
             s.json(a.status, a.body);
         else
@@ -201,6 +205,7 @@ class Keysigner final : public sdk::Service {
     }
     CertifyOptions options_;
     std::unique_ptr<domainkey::KeyRing> ring_;
+    std::optional<Signing> signing_;
     std::atomic<bool> advancing_{false};
     std::optional<wsapi::CredentialChecker> credentials_;
     const bool open_roles_;

@@ -208,6 +208,73 @@ TEST_F(Ring, ABrokenPublicFileIsNotGuessedAt) {
     EXPECT_TRUE(open(kStart).ok());
 }
 
+/// While it lives, the public file cannot be written: by root neither.
+class Unwritable {
+  public:
+    explicit Unwritable(const std::string& file)
+        : temp_(file + ".new-" + std::to_string(::getpid())) {
+        EXPECT_EQ(::mkdir(temp_.c_str(), 0700), 0);
+    }
+    ~Unwritable() { EXPECT_EQ(::rmdir(temp_.c_str()), 0); }
+    Unwritable(const Unwritable&) = delete;
+    Unwritable& operator=(const Unwritable&) = delete;
+
+  private:
+    const std::string temp_;
+};
+
+TEST_F(Ring, ARotationGoesOnWhenThePublicFileCanBeWrittenAgain) {
+    const auto ring = opened(kStart);
+    const auto first = canonical(*ring);
+    request();
+    {
+        const Unwritable file(public_);
+        for (int i = 0; i < 3; ++i) EXPECT_FALSE(ring->advance(kStart + i).ok());
+    }
+    EXPECT_NE(*ring->advance(kStart + 5), "") << "the request is not forgotten";
+    const auto second = read().others.at(0).key.canonical();
+    {
+        const Unwritable file(public_);
+        for (int i = 0; i < 3; ++i) EXPECT_FALSE(ring->advance(kStart + 5 + kLead + i).ok());
+    }
+    const auto promoted = ring->advance(kStart + 9 + kLead);
+    ASSERT_TRUE(promoted.ok()) << promoted.error();
+    EXPECT_EQ(canonical(*ring), second);
+    ASSERT_EQ(read().others.size(), 1u);
+    EXPECT_EQ(read().others[0].key.canonical(), first);
+    EXPECT_EQ(*ring->advance(kStart + 10 + kLead), "");
+}
+
+/// An operator may take it away before it signs.
+TEST_F(Ring, ANextKeyThatIsGoneLeavesTheCurrentOne) {
+    const auto ring = opened(kStart);
+    const auto first = canonical(*ring);
+    request();
+    ASSERT_TRUE(ring->advance(kStart).ok());
+    ASSERT_EQ(::unlink((key_ + ".next").c_str()), 0);
+    const auto said = ring->advance(kStart + kLead);
+    ASSERT_TRUE(said.ok()) << said.error();
+    EXPECT_NE(said->find("gone"), std::string::npos) << *said;
+    EXPECT_EQ(canonical(*ring), first);
+    EXPECT_TRUE(read().others.empty());
+}
+
+/// Nobody could verify what a key signs that was not published before.
+TEST_F(Ring, ANextKeyThatWasReplacedHasALeadOfItsOwn) {
+    const auto ring = opened(kStart);
+    const auto first = canonical(*ring);
+    request();
+    ASSERT_TRUE(ring->advance(kStart).ok());
+    const auto other = *protocol::SecretKey::generate(Algorithm::ES256);
+    ASSERT_EQ(writeFile(key_ + ".next", other.toPem(), 0600, false), "");
+    ASSERT_TRUE(ring->advance(kStart + kLead).ok());
+    EXPECT_EQ(canonical(*ring), first);
+    EXPECT_EQ(read().others.at(0).key.canonical(), other.publicKey()->canonical());
+    EXPECT_EQ(*ring->advance(kStart + 2 * kLead - 1), "");
+    EXPECT_NE(*ring->advance(kStart + 2 * kLead), "");
+    EXPECT_EQ(canonical(*ring), other.publicKey()->canonical());
+}
+
 TEST_F(Ring, ReadersSeeAChangeOnce) {
     const auto ring = opened(kStart);
     PublicFile file(public_);

@@ -87,10 +87,28 @@ class KeysignerProcess : public ::testing::Test {
         Child::Options o;
         o.arguments = {std::string(PERSONA_BUILD_DIR) + "/bin/persona-host", dir_ / "host.yaml"};
         o.stderr_file = dir_ / "log";
+        o.environment = environment_;
         // A process that is locked down cannot start the helper that looks for leaks.
-        if (locked_down) o.environment = {"ASAN_OPTIONS=detect_leaks=0"};
+        if (locked_down) o.environment.emplace_back("ASAN_OPTIONS=detect_leaks=0");
         child_ = std::make_unique<Child>(o);
         await([&] { return log().find("ready:") != std::string::npos; }, "it does not serve");
+    }
+    /// A SoftHSM token for the process; the options by which it is the domain key's place.
+    std::string token() {
+        std::filesystem::create_directory(dir_ / "tokens");
+        std::ofstream(dir_ / "softhsm.conf") << "directories.tokendir = " << dir_ / "tokens"
+                                             << "\nobjectstore.backend = file\n";
+        std::ofstream(dir_ / "pin") << "5823-secret";
+        EXPECT_EQ(::chmod((dir_ / "pin").c_str(), 0600), 0);
+        environment_ = {"SOFTHSM2_CONF=" + (dir_ / "softhsm.conf")};
+        Child::Options o;
+        o.arguments = {"softhsm2-util", "--init-token", "--free", "--label",    "persona",
+                       "--so-pin",      "12345678",     "--pin",  "5823-secret"};
+        o.stderr_file = dir_ / "softhsm.log";
+        o.environment = environment_;
+        EXPECT_EQ(Child::run(o, 30s).code, 0) << readText(dir_ / "softhsm.log");
+        return "pkcs11: {module: /usr/lib/softhsm/libsofthsm2.so, pin_file: " + (dir_ / "pin") +
+               "}";
     }
     static std::string listener(const std::string& service, unsigned short port) {
         return "  - {name: " + service + ", address: \"127.0.0.1:" + std::to_string(port) +
@@ -121,9 +139,12 @@ class KeysignerProcess : public ::testing::Test {
                    R"({"assertion":")" + bundle + R"(","audience":"https://site.example"})")
             .body;
     }
+    void rotatesUnderLoad(const std::string& options);
+
     testing::TempDir dir_;
     const unsigned short signer_ = freePort(), verifier_ = freePort(), static_ = freePort();
     std::unique_ptr<Child> child_;
+    std::vector<std::string> environment_;
 };
 
 TEST_F(KeysignerProcess, AnIssuerIsForcedWithoutFurtherConfiguration) {
@@ -165,9 +186,9 @@ TEST_F(KeysignerProcess, AVerifierByItselfTakesItsFallbackHoweverItIsSpelt) {
     EXPECT_NE(said.find("\"status\":\"okay\""), std::string::npos) << said << log();
 }
 
-TEST_F(KeysignerProcess, RotatesWhileThirtyTwoClientsCertifyAndVerify) {
+void KeysignerProcess::rotatesUnderLoad(const std::string& options) {
     // Locked down as in config/split/keysigner.yaml: making a key must work there too.
-    start("algorithm: ES256, rotation_lead: 3s", "lockdown: true\n");
+    start("algorithm: ES256, rotation_lead: 3s" + options, "lockdown: true\n");
     const auto early_user = *protocol::SecretKey::generate(protocol::Algorithm::ES256);
     const auto early = certify(*early_user.publicKey());
     ASSERT_EQ(early.status, "200") << early.body;
@@ -224,7 +245,7 @@ TEST_F(KeysignerProcess, RotatesWhileThirtyTwoClientsCertifyAndVerify) {
     everyClientDoes(3);
     stop = true;
     for (auto& c : clients) c.join();
-    EXPECT_EQ(failures.size(), 0u) << (failures.empty() ? "" : failures.front());
+    EXPECT_EQ(failures.size(), 0u) << (failures.empty() ? "" : failures.front()) << log();
 
     const auto after = Json::parse(ask(signer_, "GET", "/__keys__").body);
     ASSERT_TRUE(after.has_value());
@@ -241,10 +262,40 @@ TEST_F(KeysignerProcess, RotatesWhileThirtyTwoClientsCertifyAndVerify) {
                    page->find("keys")->items().at(0).findText("kty") != nullptr;
         },
         "the support document does not follow");
-    for (const auto& secret : {readText(dir_ / "domain.pem").substr(30, 40)})
-        EXPECT_EQ(log().find(secret), std::string::npos);
     child_->signal(SIGTERM);
     EXPECT_EQ(child_->wait(20s), 0) << log();
+}
+
+TEST_F(KeysignerProcess, RotatesWhileThirtyTwoClientsCertifyAndVerify) {
+    rotatesUnderLoad("");
+    EXPECT_EQ(log().find(readText(dir_ / "domain.pem").substr(30, 40)), std::string::npos);
+}
+
+TEST_F(KeysignerProcess, RotatesInATokenWhileThirtyTwoClientsCertifyAndVerify) {
+    rotatesUnderLoad(", " + token());
+    EXPECT_EQ(log().find("5823-secret"), std::string::npos);
+}
+
+TEST_F(KeysignerProcess, ATokenThatIsGoneIsUnhealthyUntilTheNextStart) {
+    const auto options = "algorithm: ES256, " + token();
+    start(options);
+    const auto user = *protocol::SecretKey::generate(protocol::Algorithm::ES256);
+    const auto health = [&](const char* depth) {
+        return ask(signer_, "GET", std::string("/__heartbeat__") + depth).status;
+    };
+    EXPECT_EQ(certify(*user.publicKey()).status, "200");
+    EXPECT_EQ(health(""), "200");
+    std::filesystem::rename(dir_ / "tokens", dir_ / "away");
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(certify(*user.publicKey()).status, "500");
+    EXPECT_EQ(health(""), "500");
+    EXPECT_EQ(health("?deep"), "500");
+    await([&] { return log().find("restart keysigner") != std::string::npos; }, "no remedy");
+    std::filesystem::rename(dir_ / "away", dir_ / "tokens");
+    child_->signal(SIGTERM);
+    EXPECT_EQ(child_->wait(20s), 0) << log();
+    start(options);
+    EXPECT_EQ(certify(*user.publicKey()).status, "200");
+    EXPECT_EQ(health(""), "200");
 }
 
 TEST_F(KeysignerProcess, LockDownHoldsForEveryThread) {

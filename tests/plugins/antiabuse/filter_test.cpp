@@ -196,6 +196,11 @@ TEST(AntiAbuse, BodiesAreReadAsTheRolesReadThem) {
     EXPECT_EQ(login(json, R"({"email":"a@b.org","email":"c@b.org"})"), 400);
     EXPECT_EQ(login(json, R"({"email":)"), 400);
     EXPECT_EQ(login(json + "Content-Encoding: gzip\r\n", R"({"email":"a@b.org"})"), 400);
+    // A type for us and another one for the role would hide the address.
+    EXPECT_EQ(login(json + "Content-Type: text/plain\r\n", R"({"email":"a@b.org"})"), 400);
+    EXPECT_EQ(login("Content-Type: text/plain\r\n" + json, R"({"email":"a@b.org"})"), 400);
+    EXPECT_EQ(login(json + form, R"({"siteLogo":"https://x/?&email=mine@x&","email":"a@b.org"})"),
+              400);
     EXPECT_EQ(login(form, std::string(20'000, 'a')), 413);
     EXPECT_EQ(t.ask("Content-Type: application/json\r\n", "]", "/other").status, 200)
         << "other routes are not looked into";

@@ -86,7 +86,8 @@ void Reader::read(const sdk::FilterStream& stream, std::string_view body, std::i
     f.stream = stream.raw();
     f.body = {body.data(), body.size()};
     f.body_length = r.has_body != 0 ? static_cast<std::int64_t>(body.size()) : 0;
-    out.route = &routes_.find(sdk::view(r.method), sdk::view(r.path), sdk::view(r.authority));
+    out.route = &routes_.find(sdk::view(r.method), sdk::view(r.path), sdk::view(r.authority),
+                              sdk::view(r.scheme));
     f.route = sdk::abi(out.route->label);
     f.route_class = out.route->route_class;
     f.traits = out.route->traits;

@@ -97,7 +97,8 @@ class Stuffing final : public sdk::Heuristic {
             return;
         }
         const bool unknown = o.has(PSN_OUTCOME_AUTH_UNKNOWN);
-        const bool failed = unknown || o.has(PSN_OUTCOME_AUTH_FAIL) || o.has(PSN_OUTCOME_LOCKED);
+        const bool failed = unknown || o.has(PSN_OUTCOME_AUTH_FAIL) || o.has(PSN_OUTCOME_LOCKED) ||
+                            o.isUnanswered();
         if (!failed && !o.has(PSN_OUTCOME_AUTH_OK)) return;
         add(tries_);
         tally(agents_, f.agentKey(), failed ? 'f' : 'g', f.nowNs());

@@ -1,4 +1,5 @@
 #include <gmock/gmock.h>
+#include <sys/socket.h>
 
 #include "host/admin/ctl.h"
 #include "host/net/reactor.h"
@@ -218,6 +219,26 @@ TEST(AntiAbuse, AnEmptyChunkedBodyDoesNotPassUnseen) {
         "POST /wsapi/authenticate_user HTTP/1.1\r\nHost: t\r\nX-Judge: deny\r\n"
         "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n");
     EXPECT_EQ(HostUnderTest::parse(client.readAll()).status, 403);
+}
+
+TEST(AntiAbuse, WhoHangsUpBeforeTheAnswerHasTried) {
+    Abuse t;
+    t.configure("",
+                "{id: login, module: " PERSONA_PLUGIN_DIR "/antiabuse/login.so, on_error: allow}");
+    ASSERT_EQ(t.start(), "");
+    const std::string form = "Content-Type: application/x-www-form-urlencoded\r\n",
+                      guess = "email=a%40b.org&pass=x";
+    for (int i = 1; i <= 5; ++i) {
+        net::testing::RawClient client(t.port());
+        client.send("POST /wsapi/authenticate_user HTTP/1.1\r\nHost: t\r\nX-Silence: 1\r\n" + form +
+                    "Content-Length: " + std::to_string(guess.size()) + "\r\n\r\n" + guess);
+        ASSERT_TRUE(await([&] { return t.count("passed") == i; }));
+        const linger reset{1, 0};
+        ::setsockopt(client.fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    }
+    ASSERT_TRUE(await([&] { return t.metric("engine_client_gone_total") == 5; }));
+    EXPECT_EQ(t.ask("", "", "/wake").status, 200);
+    EXPECT_EQ(t.ask(form, guess, "/wsapi/authenticate_user").status, 429);
 }
 
 TEST(AntiAbuse, ConfigurationMistakesAreNamed) {

@@ -37,6 +37,29 @@ void MessageParser<isRequest>::on_field_impl(Field name, View name_text, View va
         case Field::expect:
             (equalsNoCase(value, "100-continue") ? expect_continue : other_expect) = true;
             break;
+        // No lists (RFC 9110 5.3, RFC 6265 5.4, RFC 6454 7.3): of two, one reader would take the
+        // first and another one the last.
+        case Field::authorization:
+        case Field::content_location:
+        case Field::content_range:
+        case Field::content_type:
+        case Field::cookie:
+        case Field::from:
+        case Field::if_modified_since:
+        case Field::if_range:
+        case Field::if_unmodified_since:
+        case Field::max_forwards:
+        case Field::origin:
+        case Field::proxy_authorization:
+        case Field::range:
+        case Field::referer:
+        case Field::user_agent: {
+            static_assert(static_cast<std::size_t>(Field::xref) < 512, "the last of the names");
+            const auto which = static_cast<std::size_t>(name);
+            repeated = repeated || singles_.test(which);
+            singles_.set(which);
+            break;
+        }
         default:
             break;
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bitset>
 #include <boost/beast/http/basic_parser.hpp>
 #include <string>
 
@@ -38,6 +39,7 @@ class MessageParser final : public boost::beast::http::basic_parser<isRequest> {
     bool close = false, keep_alive = false, upgrade = false, expect_continue = false,
          other_expect = false, bad_encoding = false,
          connection_options = false;  ///< Connection names fields of this hop
+    bool repeated = false;            ///< what a request may have once stands there twice
     std::int64_t content_length = -1;
 
     /// The piece that the last putBody() produced; empty: none.
@@ -81,6 +83,7 @@ class MessageParser final : public boost::beast::http::basic_parser<isRequest> {
     }
     void on_finish_impl(Error&) override {}
 
+    std::bitset<512> singles_;  ///< those that were there, by their Field
     bool head_done_ = false, starved_ = false;
 };
 

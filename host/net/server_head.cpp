@@ -85,6 +85,9 @@ bool ServerConnection::acceptHead() {
     auto& p = *parser_;
     std::string target = p.target;
     if (!checkFraming() || !resolveTarget(target)) return false;
+    if (p.repeated)
+        return refuse(400, "bad.repeated_field",
+                      "a field that stands once in a request stands twice");
     // Fields of this hop end here, before filters add theirs: a client cannot name those. Nor what
     // a proxy in front says of it, as that may pass its Connection field on.
     if (p.connection_options) {

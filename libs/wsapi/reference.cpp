@@ -63,6 +63,9 @@ or form body. JSON types are strict: a text is a text, a boolean is `true` or `f
 - Every answer has `Cache-Control: no-cache, max-age=0`. 503 with `Retry-After`: a queue is full; 503
   `Service Unavailable: database unavailable`: the database is.
 - 400 `{"success":false,"reason":...}` names the first argument that does not fit.
+- A field that is no list (`Content-Type`, `Cookie`, `Authorization`, `Origin`, `User-Agent`, `Referer` and the like) may
+  stand once in a request; twice is 400 in plain text, from the front door, and reaches nobody. A parameter that is given
+  twice, in a query, a form or an object, is 400 too.
 - "language" yes: a mail is written in the language that `Accept-Language` asks for.
 
 )";

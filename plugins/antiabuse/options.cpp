@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "libs/wsapi/authority.h"
 #include "libs/wsapi/seal.h"
 
 namespace persona::antiabuse {
@@ -30,6 +31,8 @@ std::vector<psn_option> declaredOptions() {
         option(
             "secrets.class", PSN_OPT_STRING, "var/secrets/class",
             "file of the keys of the cookie bid_class; the roles have the same; made when missing"),
+        option("public_url", PSN_OPT_STRING, "",
+               "origin of the service, such as https://login.example"),
         option("public_verifier_url", PSN_OPT_STRING, "",
                "origin of the verifier when it has a host name of its own"),
         option("trusted", PSN_OPT_LIST, "",
@@ -69,7 +72,8 @@ Options::Options(const sdk::Config& config) {
     secret =
         wsapi::deriveKeys(keysOf(config, "secrets.antiabuse"), "persona anti-abuse keys 1").front();
     class_keys = keysOf(config, "secrets.class");
-    verifier_url = config.str("public_verifier_url");
+    verifier_authority =
+        wsapi::verifierAuthority(config.str("public_verifier_url"), config.str("public_url"));
     std::vector<addresses::Prefix> prefixes;
     for (const auto& [key, text] : config.items("trusted")) {
         const auto prefix = addresses::parsePrefix(text);

@@ -18,7 +18,8 @@ struct Options {
     explicit Options(const sdk::Config& config);
     std::string secret;
     wsapi::KeyRing class_keys;
-    std::string verifier_url, explain_file;
+    std::string verifier_authority;  ///< empty: it has none of its own
+    std::string explain_file;
     addresses::PrefixSet trusted;
     std::map<std::string, Mode> modes;
     Mode default_mode;

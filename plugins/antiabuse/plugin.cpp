@@ -6,7 +6,6 @@
 #include <persona/sdk/siphash.hpp>
 
 #include "libs/abuse/shards.h"
-#include "libs/wsapi/form.h"
 #include "libs/wsapi/seal.h"
 #include "plugins/antiabuse/answer.h"
 #include "plugins/antiabuse/latency.h"
@@ -56,7 +55,7 @@ class AntiAbuse final : public sdk::Filter {
         : Filter(h, c),
           options_(config),
           keys_(options_.secret),
-          routes_(wsapi::hostOf(options_.verifier_url)),
+          routes_(options_.verifier_authority),
           ledger_(host, options_.ledger),
           classes_(options_.class_keys, true),
           reader_(keys_, routes_, ledger_, options_.trusted, classes_),

@@ -1,16 +1,8 @@
 #include "plugins/antiabuse/reader.h"
 
-#include <algorithm>
-
 namespace persona::antiabuse {
 
 namespace {
-
-bool sameName(std::string_view a, std::string_view lower) {
-    return a.size() == lower.size() &&
-           std::equal(a.begin(), a.end(), lower.begin(),
-                      [](char x, char y) { return (x >= 'A' && x <= 'Z' ? x + 32 : x) == y; });
-}
 
 /// Type of a Content-Type, whatever its parameters and case.
 bool isType(std::string_view field, std::string_view lower) {
@@ -25,46 +17,8 @@ bool hasSession(std::string_view cookies) {
 
 }  // namespace
 
-/// The fields of a request that matter here, found in one pass.
-struct Reader::Fields {
-    std::string_view cookie, agent, language, accept, type, origin;
-    bool encoded = false, proof = false;
-    explicit Fields(const psn_request& r) {
-        for (std::uint32_t i = 0; i < r.header_count; ++i) {
-            const auto name = sdk::view(r.headers[i].name), value = sdk::view(r.headers[i].value);
-            switch (name.size()) {
-                case 6:
-                    if (sameName(name, "cookie"))
-                        cookie = value;
-                    else if (sameName(name, "accept"))
-                        accept = value;
-                    else if (sameName(name, "origin"))
-                        origin = value;
-                    break;
-                case 8:
-                    if (sameName(name, "bid-work")) proof = true;
-                    break;
-                case 10:
-                    if (sameName(name, "user-agent")) agent = value;
-                    break;
-                case 12:
-                    if (sameName(name, "content-type")) type = value;
-                    break;
-                case 15:
-                    if (sameName(name, "accept-language")) language = value;
-                    break;
-                case 16:
-                    if (sameName(name, "content-encoding")) encoded = true;
-                    break;
-                default:
-                    break;
-            }
-        }
-    }
-};
-
-void Reader::readArgs(const psn_request& r, const Fields& fields, std::string_view body, Args& args,
-                      psn_facts& f) const {
+void Reader::readArgs(const psn_request& r, const RequestFields& fields, std::string_view body,
+                      Args& args, psn_facts& f) const {
     const auto query = sdk::view(r.query);
     args.begin(query.size() + body.size());
     const auto method = sdk::view(r.method);
@@ -132,7 +86,8 @@ void Reader::read(const sdk::FilterStream& stream, std::string_view body, std::i
     f.stream = stream.raw();
     f.body = {body.data(), body.size()};
     f.body_length = r.has_body != 0 ? static_cast<std::int64_t>(body.size()) : 0;
-    out.route = &routes_.find(sdk::view(r.method), sdk::view(r.path), sdk::view(r.authority));
+    out.route = &routes_.find(sdk::view(r.method), sdk::view(r.path), sdk::view(r.authority),
+                              sdk::view(r.scheme));
     f.route = sdk::abi(out.route->label);
     f.route_class = out.route->route_class;
     f.traits = out.route->traits;
@@ -144,7 +99,7 @@ void Reader::read(const sdk::FilterStream& stream, std::string_view body, std::i
         f.prefix_key[0] = keys_.of(Keys::Kind::Prefix, sdk::view(r.client_address));
     }
     ledger_.prefetch(f.prefix_key[0]);
-    const Fields fields(r);
+    const RequestFields fields(r);
     f.path_key = keys_.of(Keys::Kind::Path, sdk::view(r.path));
     if (fields.proof) f.flags |= PSN_FACT_PROOF;
     if (r.query.n != 0) {

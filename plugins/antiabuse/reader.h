@@ -7,6 +7,7 @@
 #include "plugins/antiabuse/args.h"
 #include "plugins/antiabuse/keys.h"
 #include "plugins/antiabuse/ledger.h"
+#include "plugins/antiabuse/request_fields.h"
 #include "plugins/antiabuse/routes.h"
 
 namespace persona::antiabuse {
@@ -34,8 +35,7 @@ class Reader {
     void readStanding(Out& out) const;
 
   private:
-    struct Fields;
-    void readArgs(const psn_request& request, const Fields& fields, std::string_view body,
+    void readArgs(const psn_request& request, const RequestFields& fields, std::string_view body,
                   Args& args, psn_facts& f) const;
     void readClass(std::string_view cookies, std::string_view address, std::int64_t wall_ms,
                    psn_facts& f) const;

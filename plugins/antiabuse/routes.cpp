@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "libs/wsapi/authority.h"
 #include "libs/wsapi/endpoints.h"
 
 namespace persona::antiabuse {
@@ -44,10 +45,6 @@ std::uint32_t traitsOf(const Endpoint& e, std::uint32_t route_class) {
     return t;
 }
 
-char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-}
-
 }  // namespace
 
 std::string_view nameOfRoute(std::uint32_t route_class) {
@@ -58,7 +55,8 @@ std::string_view nameOfRoute(std::uint32_t route_class) {
     return route_class < std::size(kNames) ? kNames[route_class] : "unknown";
 }
 
-Routes::Routes(std::string verifier_host) : verifier_host_(std::move(verifier_host)) {
+Routes::Routes(std::string verifier_authority)
+    : verifier_authority_(std::move(verifier_authority)) {
     all_ = {{"static", PSN_ROUTE_STATIC, 0},
             {"view", PSN_ROUTE_VIEW, 0},
             {"heartbeat", PSN_ROUTE_HEARTBEAT, 0},
@@ -74,16 +72,11 @@ Routes::Routes(std::string verifier_host) : verifier_host_(std::move(verifier_ho
     }
 }
 
-bool Routes::isVerifier(std::string_view authority) const {
-    const auto host = authority.substr(0, authority.rfind(':'));
-    return host.size() == verifier_host_.size() &&
-           std::equal(host.begin(), host.end(), verifier_host_.begin(),
-                      [](char a, char b) { return lower(a) == b; });
-}
-
 const Route& Routes::find(std::string_view method, std::string_view path,
-                          std::string_view authority) const {
-    if (!verifier_host_.empty() && isVerifier(authority)) return all_[kVerify];
+                          std::string_view authority, std::string_view scheme) const {
+    if (!verifier_authority_.empty() &&
+        wsapi::sameAuthority(authority, verifier_authority_, scheme))
+        return all_[kVerify];
     // As plugins/router hands requests over.
     if (path.starts_with("/wsapi")) {
         auto name = path.substr(6);

@@ -22,15 +22,15 @@ struct Route {
 /// there has its class here. Const after construction; [any] thread.
 class Routes {
   public:
-    /// `verifier_host`: host name on which everything is for the verifier; empty: none.
-    explicit Routes(std::string verifier_host);
+    /// `verifier_authority`: on which everything is for the verifier (wsapi::verifierAuthority);
+    /// empty: none.
+    explicit Routes(std::string verifier_authority);
     [[nodiscard]] const Route& find(std::string_view method, std::string_view path,
-                                    std::string_view authority) const;
+                                    std::string_view authority, std::string_view scheme) const;
     [[nodiscard]] const std::vector<Route>& all() const { return all_; }
 
   private:
-    [[nodiscard]] bool isVerifier(std::string_view authority) const;
-    std::string verifier_host_;
+    std::string verifier_authority_;
     std::vector<Route> all_;
     std::unordered_map<std::string_view, std::size_t> calls_;  ///< "POSTstage_user" -> all_
     std::vector<std::string> names_;

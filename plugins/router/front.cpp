@@ -15,34 +15,7 @@ bool startsWithNoCase(std::string_view text, std::string_view prefix) {
                                                       [](char p, char t) { return p == lower(t); });
 }
 
-std::string_view withoutPort(std::string_view authority, std::string_view port) {
-    if (authority.size() > port.size() && authority.ends_with(port))
-        authority.remove_suffix(port.size());
-    return authority;
-}
-
-std::string_view impliedPort(std::string_view scheme) {
-    return scheme == "https" ? ":443" : ":80";
-}
-
 }  // namespace
-
-std::string authorityOf(std::string_view origin) {
-    const auto colon = origin.find("://");
-    if (colon == std::string_view::npos) return "";
-    const auto scheme = origin.substr(0, colon);
-    auto rest = origin.substr(colon + 3);
-    rest = withoutPort(rest.substr(0, rest.find_first_of("/?#")), impliedPort(scheme));
-    std::string out(rest);
-    std::transform(out.begin(), out.end(), out.begin(), lower);
-    return out;
-}
-
-bool sameAuthority(std::string_view host_field, std::string_view authority,
-                   std::string_view scheme) {
-    const auto host = withoutPort(host_field, impliedPort(scheme));
-    return host.size() == authority.size() && startsWithNoCase(host, authority);
-}
 
 bool isInternalField(std::string_view name) {
     switch (name.empty() ? '\0' : lower(name.front())) {

@@ -6,12 +6,6 @@
 /// What the front door knows about a request besides its route; pure.
 namespace persona::router {
 
-/// Host and port of an origin or Host field in one spelling: lower case, without the port that the
-/// scheme implies anyway. Empty for what is none.
-[[nodiscard]] std::string authorityOf(std::string_view origin);
-[[nodiscard]] bool sameAuthority(std::string_view host_field, std::string_view authority,
-                                 std::string_view scheme);
-
 /// True for fields in which a role would take a client's word for the router's: they do not pass.
 [[nodiscard]] bool isInternalField(std::string_view name);
 

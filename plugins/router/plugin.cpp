@@ -4,6 +4,7 @@
 #include <atomic>
 #include <random>
 
+#include "libs/wsapi/authority.h"
 #include "libs/wsapi/form.h"
 #include "plugins/router/front.h"
 #include "plugins/router/routes.h"
@@ -43,12 +44,10 @@ class Router final : public sdk::Service {
             throw std::runtime_error(
                 "public_url: expected an origin such as https://login.example");
         const auto own = config.str("public_verifier_url");
-        if (!own.empty() && authorityOf(own) != authorityOf(config.str("public_url"))) {
-            verifier_host_ = authorityOf(own);
-            if (verifier_host_.empty())
-                throw std::runtime_error(
-                    "public_verifier_url: expected an origin such as https://verifier.example");
-        }
+        if (!own.empty() && wsapi::authorityOf(own).empty())
+            throw std::runtime_error(
+                "public_verifier_url: expected an origin such as https://verifier.example");
+        verifier_authority_ = wsapi::verifierAuthority(own, config.str("public_url"));
         text_headers_ = {{"Content-Type", "text/plain; charset=utf-8"},
                          {"X-Content-Type-Options", "nosniff"}};
         if (config.str("public_url").starts_with("https:"))
@@ -81,8 +80,9 @@ class Router final : public sdk::Service {
         const auto& request = s.request();
         const auto path = sdk::view(request.path);
         if (path == "/verify" || path == "/v2" ||
-            (!verifier_host_.empty() && sameAuthority(sdk::view(request.authority), verifier_host_,
-                                                      sdk::view(request.scheme))))
+            (!verifier_authority_.empty() &&
+             wsapi::sameAuthority(sdk::view(request.authority), verifier_authority_,
+                                  sdk::view(request.scheme))))
             return relay(s, verifier_);
         const auto choice = choose(sdk::view(request.method), path);
         if (choice.call != nullptr) {
@@ -180,7 +180,7 @@ class Router final : public sdk::Service {
     static constexpr std::size_t kMaxStripped = 32;
     const std::string browserid_, dbwriter_, verifier_, static_;
     const std::string version_;
-    std::string verifier_host_;
+    std::string verifier_authority_;
     sdk::Headers text_headers_;
     std::vector<sdk::Metric> counters_, mismatches_;
     std::vector<std::pair<std::string_view, sdk::Metric>> events_;

@@ -1,5 +1,9 @@
 #include <persona/sdk/service.hpp>
 
+#include <mutex>
+#include <utility>
+#include <vector>
+
 /// A role for tests: answers what it was sent.
 namespace {
 
@@ -28,7 +32,19 @@ class Echo final : public persona::sdk::Service {
         });
         RouteOptions prefix;
         prefix.match = PSN_MATCH_PREFIX;
-        route("", "/", "any", prefix, [](const persona::sdk::Stream& s) {
+        route("", "/wake", "wake", prefix, [this](const persona::sdk::Stream& s) {
+            const std::lock_guard lock(mutex_);
+            for (const auto& one : std::exchange(silent_, {})) one.release();
+            s.text(200, "awake");
+        });
+        route("", "/", "any", prefix, [this](const persona::sdk::Stream& s) {
+            // Never answered, and held until somebody asks for /wake: the client goes first.
+            if (!s.header("X-Silence").empty()) {
+                s.hold();
+                const std::lock_guard lock(mutex_);
+                silent_.push_back(s);
+                return;
+            }
             persona::sdk::Headers fields{{"Content-Type", "text/plain"},
                                          {"X-Request", requestId(s)}};
             // As a role tells the filters what became of a call.
@@ -59,6 +75,8 @@ class Echo final : public persona::sdk::Service {
         const auto id = persona::sdk::view(s.request().request_id);
         return id.empty() ? "-" : std::string(id);
     }
+    std::mutex mutex_;
+    std::vector<persona::sdk::Stream> silent_;
 };
 
 }  // namespace

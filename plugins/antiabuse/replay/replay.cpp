@@ -37,7 +37,7 @@ Replayed replay(const std::string& module, const std::string& options, std::istr
         if (now != 0 && r->seconds > now)
             harness.clock().advance(std::chrono::seconds(r->seconds - now));
         now = std::max(now, r->seconds);
-        const auto& route = routes.find(r->method, r->path, "");
+        const auto& route = routes.find(r->method, r->path, "", "");
         auto facts = harness.facts();
         facts.from(r->address)
             .method(r->method)

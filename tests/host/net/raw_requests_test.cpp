@@ -138,6 +138,51 @@ std::vector<Raw> table() {
         {"host_with_space", "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400},
         {"host_with_user", "GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", 400},
         {"host_with_slash", "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400},
+        {"two_types", post("Content-Type: a/b\r\nContent-Type: c/d\r\nContent-Length: 2\r\n", "hi"),
+         400},
+        {"two_equal_types",
+         post("Content-Type: a/b\r\ncontent-TYPE: a/b\r\nContent-Length: 2\r\n", "hi"), 400},
+        {"two_types_apart",
+         post("Content-Type: a/b\r\nX-A: b\r\nContent-Type:\r\nContent-Length: 2\r\n", "hi"), 400},
+        {"two_cookies", get("/", "Cookie: a=b\r\nCookie: c=d\r\n"), 400},
+        {"two_origins", get("/", "Origin: https://a\r\nOrigin: https://b\r\n"), 400},
+        {"two_authorizations", get("/", "Authorization: a b\r\nAuthorization: c d\r\n"), 400},
+        {"two_proxy_authorizations",
+         get("/", "Proxy-Authorization: a b\r\nProxy-Authorization: c d\r\n"), 400},
+        {"two_agents", get("/", "User-Agent: a\r\nUser-Agent: b\r\n"), 400},
+        {"two_referers", get("/", "Referer: /a\r\nReferer: /b\r\n"), 400},
+        {"two_ranges", get("/", "Range: bytes=0-1\r\nRange: bytes=2-3\r\n"), 400},
+        {"two_content_ranges",
+         get("/", "Content-Range: bytes 0-1/2\r\nContent-Range: bytes 0-1/2\r\n"), 400},
+        {"two_content_locations", get("/", "Content-Location: /a\r\nContent-Location: /b\r\n"),
+         400},
+        {"two_range_conditions", get("/", "If-Range: \"a\"\r\nIf-Range: \"b\"\r\n"), 400},
+        {"two_times_of_change",
+         get("/",
+             "If-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
+             "If-Modified-Since: Thu, 01 Jan 1970 00:00:01 GMT\r\n"),
+         400},
+        {"two_times_of_none",
+         get("/",
+             "If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
+             "If-Unmodified-Since: Thu, 01 Jan 1970 00:00:01 GMT\r\n"),
+         400},
+        {"two_forward_limits", get("/", "Max-Forwards: 1\r\nMax-Forwards: 2\r\n"), 400},
+        {"two_senders", get("/", "From: a@b\r\nFrom: c@d\r\n"), 400},
+        {"one_of_each",
+         get("/",
+             "Content-Type: a/b\r\nCookie: a=b; a=c\r\nOrigin: https://a\r\nUser-Agent: a\r\n"
+             "Authorization: a b\r\nReferer: /a\r\n"),
+         200},
+        {"lists_in_parts",
+         get("/",
+             "Accept: a/b\r\nAccept: c/d\r\nAccept-Language: de\r\nAccept-Language: en\r\n"
+             "Content-Encoding: gzip\r\nContent-Encoding: br\r\nX-A: b\r\nX-A: c\r\n"),
+         200},
+        {"twice_in_a_trailer",
+         post("Content-Type: a/b\r\nTransfer-Encoding: chunked\r\n",
+              "2\r\nhi\r\n0\r\nContent-Type: c/d\r\nContent-Type: e/f\r\n\r\n"),
+         200},
         {"upgrade_websocket", get("/", "Upgrade: websocket\r\n"), 501},
         {"other_expectation", get("/", "Expect: more\r\n"), 417},
         {"too_many_fields", get("/", many), 431},
@@ -240,6 +285,23 @@ TEST_P(RawRequests, AnsweredAsTheTableSays) {
     RawClient after(engine_->port());
     after.send(get("/"));
     EXPECT_TRUE(after.readAll().starts_with("HTTP/1.1 200"));
+}
+
+/// Two readers of one request may not differ: which of the two is it?
+TEST(RepeatedFields, AreCountedAndNeverDispatched) {
+    int dispatched = 0;
+    EngineUnderTest e(std::make_shared<TestService>([&](const ExchangePtr& x) {
+        ++dispatched;
+        x->respond(okHead(), "ok");
+    }));
+    for (const auto* field : {"Content-Type", "Cookie"}) {
+        RawClient client(e.port());
+        client.send(get("/", std::string(field) + ": a\r\n" + field + ": b\r\n"));
+        EXPECT_TRUE(
+            client.readAll().ends_with("a field that stands once in a request stands twice"));
+    }
+    EXPECT_EQ(dispatched, 0);
+    EXPECT_EQ(e.observer.counted("engine.bad.repeated_field"), 2u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, RawRequests, ::testing::ValuesIn(table()),

@@ -1,6 +1,9 @@
 #include <gmock/gmock.h>
+#include <sys/socket.h>
 
 #include "host/admin/ctl.h"
+#include "host/net/reactor.h"
+#include "host/tables/tables.h"
 #include "libs/wsapi/session_class.h"
 #include "tests/host/bridge/host_fixture.h"
 
@@ -196,6 +199,11 @@ TEST(AntiAbuse, BodiesAreReadAsTheRolesReadThem) {
     EXPECT_EQ(login(json, R"({"email":"a@b.org","email":"c@b.org"})"), 400);
     EXPECT_EQ(login(json, R"({"email":)"), 400);
     EXPECT_EQ(login(json + "Content-Encoding: gzip\r\n", R"({"email":"a@b.org"})"), 400);
+    // A type for us and another one for the role would hide the address.
+    EXPECT_EQ(login(json + "Content-Type: text/plain\r\n", R"({"email":"a@b.org"})"), 400);
+    EXPECT_EQ(login("Content-Type: text/plain\r\n" + json, R"({"email":"a@b.org"})"), 400);
+    EXPECT_EQ(login(json + form, R"({"siteLogo":"https://x/?&email=mine@x&","email":"a@b.org"})"),
+              400);
     EXPECT_EQ(login(form, std::string(20'000, 'a')), 413);
     EXPECT_EQ(t.ask("Content-Type: application/json\r\n", "]", "/other").status, 200)
         << "other routes are not looked into";
@@ -211,6 +219,26 @@ TEST(AntiAbuse, AnEmptyChunkedBodyDoesNotPassUnseen) {
         "POST /wsapi/authenticate_user HTTP/1.1\r\nHost: t\r\nX-Judge: deny\r\n"
         "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n");
     EXPECT_EQ(HostUnderTest::parse(client.readAll()).status, 403);
+}
+
+TEST(AntiAbuse, WhoHangsUpBeforeTheAnswerHasTried) {
+    Abuse t;
+    t.configure("",
+                "{id: login, module: " PERSONA_PLUGIN_DIR "/antiabuse/login.so, on_error: allow}");
+    ASSERT_EQ(t.start(), "");
+    const std::string form = "Content-Type: application/x-www-form-urlencoded\r\n",
+                      guess = "email=a%40b.org&pass=x";
+    for (int i = 1; i <= 5; ++i) {
+        net::testing::RawClient client(t.port());
+        client.send("POST /wsapi/authenticate_user HTTP/1.1\r\nHost: t\r\nX-Silence: 1\r\n" + form +
+                    "Content-Length: " + std::to_string(guess.size()) + "\r\n\r\n" + guess);
+        ASSERT_TRUE(await([&] { return t.count("passed") == i; }));
+        const linger reset{1, 0};
+        ::setsockopt(client.fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    }
+    ASSERT_TRUE(await([&] { return t.metric("engine_client_gone_total") == 5; }));
+    EXPECT_EQ(t.ask("", "", "/wake").status, 200);
+    EXPECT_EQ(t.ask(form, guess, "/wsapi/authenticate_user").status, 429);
 }
 
 TEST(AntiAbuse, ConfigurationMistakesAreNamed) {
@@ -266,6 +294,62 @@ TEST(AntiAbuse, WhoLooksForNothingThatIsThereIsNotAsked) {
     EXPECT_THAT(ctl(t, {"show", "acl"}).out, HasSubstr("\"calls\":0,")) << "it has no list";
     EXPECT_THAT(ctl(t, {"show", "cache"}).out, HasSubstr("\"calls\":1,"))
         << "it looks at queries of files and pages";
+}
+
+/// A machine that had been up for long, and was started anew 20 s later: its clock began at
+/// nothing.
+struct AfterReboot : Abuse {
+    static constexpr std::int64_t kSecond = 1'000'000'000;
+    AfterReboot() {
+        configure(
+            "", "{id: stuffing, module: " PERSONA_PLUGIN_DIR
+                "/antiabuse/stuffing.so, on_error: allow}, {id: surge, module: " PERSONA_PLUGIN_DIR
+                "/antiabuse/surge.so, on_error: allow}");
+        std::filesystem::create_directories(dir + "/state");
+        std::string error;
+        before = std::make_unique<tables::Tables>(
+            tables::loadSecret(dir + "/state/test.tables.secret", error));
+    }
+    void flag(const std::string& table, const std::string& key, std::int64_t value) const {
+        bool replaced = false;
+        std::string error;
+        auto* t =
+            before->openCounters(table, {sizeof(psn_counter_spec), 64, 0, 0}, replaced, error);
+        ASSERT_NE(t, nullptr) << error;
+        t->setFlag(key, static_cast<std::uint32_t>(value), then);
+    }
+    void comeBack() {
+        const auto wall =
+            std::chrono::system_clock::now().time_since_epoch() / std::chrono::milliseconds(1);
+        ASSERT_EQ(before->save(dir + "/state/test.tables", wall - 20'000, then), "");
+        ASSERT_EQ(start(), "");
+    }
+    [[nodiscard]] std::string shown() const {
+        return ctl(*this, {"show", "stuffing"}).out + ctl(*this, {"show", "surge"}).out;
+    }
+    const std::int64_t then = net::monotonicNs() + 1'000'000 * kSecond;
+    std::unique_ptr<tables::Tables> before;
+};
+
+TEST(AntiAbuse, NoAlarmOutlivesARebootByTheOldClock) {
+    AfterReboot t;
+    for (const auto* key : {"i", "p"}) t.flag("stuffing.state", key, t.then / t.kSecond + 60);
+    for (const auto* key : {"0e", "1e", "2e"}) t.flag("surge.state", key, t.then / t.kSecond + 60);
+    t.comeBack();
+    EXPECT_THAT(t.shown(), AllOf(HasSubstr("\"sign_in\":false,\"sign_up\":false"),
+                                 HasSubstr("\"calls\":false,\"mails\":false,\"rest\":false")));
+}
+
+TEST(AntiAbuse, AnAlarmGoesOnForWhatWasLeftOfIt) {
+    AfterReboot t;
+    t.flag("stuffing.state", "I", 200);
+    t.flag("stuffing.state", "P", 20);
+    t.flag("surge.state", "0l", 59);
+    t.flag("surge.state", "1l", 19);
+    t.flag("surge.state", "2l", 1'000'000);
+    t.comeBack();
+    EXPECT_THAT(t.shown(), AllOf(HasSubstr("\"sign_in\":true,\"sign_up\":false"),
+                                 HasSubstr("\"calls\":true,\"mails\":false")));
 }
 
 TEST(AntiAbuse, TheOperatorSeesAndChangesModes) {

@@ -12,7 +12,7 @@ namespace {
 TEST(Routes, HaveTheClassOfWhatTheyDo) {
     const Routes r("verifier.example");
     const auto of = [&](std::string_view method, std::string_view path) {
-        return r.find(method, path, "login.example").route_class;
+        return r.find(method, path, "login.example", "https").route_class;
     };
     EXPECT_EQ(of("POST", "/wsapi/authenticate_user"), PSN_ROUTE_LOGIN);
     EXPECT_EQ(of("POST", "/wsapi/stage_user"), PSN_ROUTE_STAGE);
@@ -38,14 +38,30 @@ TEST(Routes, HaveTheClassOfWhatTheyDo) {
     EXPECT_EQ(of("GET", "/sign_in"), PSN_ROUTE_VIEW);
     EXPECT_EQ(of("PUT", "/sign_in"), PSN_ROUTE_UNKNOWN);
     EXPECT_EQ(of("GET", "/__heartbeat__"), PSN_ROUTE_HEARTBEAT);
-    EXPECT_EQ(r.find("POST", "/", "Verifier.Example:443").route_class, PSN_ROUTE_VERIFY);
+}
+
+/// As the router reads it: else whoever names a port is a verifier to us and signs in at a role.
+TEST(Routes, TheVerifiersAuthorityIsAHostAndAPort) {
+    const Routes r("verifier.example"), with_port("127.0.0.1:10000");
+    const auto of = [](const Routes& r, std::string_view authority, std::string_view scheme) {
+        return r.find("POST", "/wsapi/authenticate_user", authority, scheme).route_class;
+    };
+    EXPECT_EQ(of(r, "verifier.example", "https"), PSN_ROUTE_VERIFY);
+    EXPECT_EQ(of(r, "Verifier.Example:443", "https"), PSN_ROUTE_VERIFY);
+    EXPECT_EQ(of(r, "verifier.example:80", "http"), PSN_ROUTE_VERIFY);
+    EXPECT_EQ(of(with_port, "127.0.0.1:10000", "http"), PSN_ROUTE_VERIFY);
+    for (const auto* other : {"verifier.example:1", "verifier.example:80",
+                              "verifier.example:", "verifier.example.evil", "login.example", ""})
+        EXPECT_EQ(of(r, other, "https"), PSN_ROUTE_LOGIN) << other;
+    for (const auto* other : {"127.0.0.1", "127.0.0.1:80", "127.0.0.1:1000"})
+        EXPECT_EQ(of(with_port, other, "http"), PSN_ROUTE_LOGIN) << other;
 }
 
 TEST(Routes, EveryCallThatMailsOrHashesIsKnownToDoSo) {
     const Routes r("");
     for (const auto& e : wsapi::endpoints()) {
         if (e.internal()) continue;
-        const auto& route = r.find(e.method, "/wsapi/" + std::string(e.name), "");
+        const auto& route = r.find(e.method, "/wsapi/" + std::string(e.name), "", "https");
         EXPECT_EQ(route.label, "wsapi." + std::string(e.name));
         EXPECT_NE(route.route_class, PSN_ROUTE_UNKNOWN) << e.name;
         for (const auto& a : e.arguments) {

@@ -5,20 +5,6 @@
 namespace persona::router {
 namespace {
 
-TEST(Front, AuthoritiesHaveOneSpelling) {
-    EXPECT_EQ(authorityOf("https://Verifier.Example"), "verifier.example");
-    EXPECT_EQ(authorityOf("https://verifier.example:443/x"), "verifier.example");
-    EXPECT_EQ(authorityOf("http://verifier.example:443"), "verifier.example:443");
-    EXPECT_EQ(authorityOf("http://127.0.0.1:10000"), "127.0.0.1:10000");
-    EXPECT_EQ(authorityOf("verifier.example"), "");
-    EXPECT_TRUE(sameAuthority("VERIFIER.example", "verifier.example", "https"));
-    EXPECT_TRUE(sameAuthority("verifier.example:443", "verifier.example", "https"));
-    EXPECT_FALSE(sameAuthority("verifier.example:443", "verifier.example", "http"));
-    EXPECT_FALSE(sameAuthority("verifier.example.evil", "verifier.example", "https"));
-    EXPECT_FALSE(sameAuthority("averifier.example", "verifier.example", "https"));
-    EXPECT_FALSE(sameAuthority("", "verifier.example", "https"));
-}
-
 TEST(Front, NoClientSpeaksForTheRouter) {
     for (const auto* name :
          {"X-Persona-Role", "x-persona-signature", "X-PERSONA-ANYTHING", "X-Forwarded-For",

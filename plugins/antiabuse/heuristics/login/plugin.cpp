@@ -9,7 +9,7 @@
 /// Guessing at passwords (anti-abuse.md 3.4). A browser that the account knows has a budget of its
 /// own, which no stranger touches; all others share what strangers have. Every try is charged as a
 /// failure before it is made and given back when it was none, so that guesses in parallel gain
-/// nothing.
+/// nothing; nor does who hangs up before the answer (decision 0170).
 namespace persona::login {
 
 using abuse::pairOf;
@@ -73,8 +73,9 @@ class Login final : public sdk::Heuristic {
 
     void observe(const Facts& f, const sdk::Outcome& o) override {
         const bool failed =
-            !o.isRefused() && (o.has(PSN_OUTCOME_AUTH_FAIL) || o.has(PSN_OUTCOME_AUTH_UNKNOWN) ||
-                               o.has(PSN_OUTCOME_LOCKED));
+            o.isUnanswered() ||
+            (!o.isRefused() && (o.has(PSN_OUTCOME_AUTH_FAIL) || o.has(PSN_OUTCOME_AUTH_UNKNOWN) ||
+                                o.has(PSN_OUTCOME_LOCKED)));
         bool strange = true;
         if (isKnown(f)) {
             const auto key = pairOf(f.sessionKey(), f.accountKey());

@@ -99,7 +99,8 @@ class Mail final : public sdk::Heuristic {
             return;
         }
         // Only a mail that went out counts; an address that nobody has is as good as one, lest the
-        // budget tell them apart.
+        // budget tell them apart. Whether one does is not stopped by hanging up.
+        if (o.isUnanswered()) return;
         if (!o.isRefused() && (o.has(PSN_OUTCOME_MAIL_SENT) || o.has(PSN_OUTCOME_MAIL_SKIPPED) ||
                                o.has(PSN_OUTCOME_ADDRESS_UNKNOWN)))
             return;

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <memory>
 
+#include "libs/abuse/hold.h"
 #include "libs/abuse/keys.h"
 #include "plugins/antiabuse/heuristics/stuffing/detector.h"
 #include "plugins/antiabuse/heuristics/stuffing/leaked.h"
@@ -97,7 +98,8 @@ class Stuffing final : public sdk::Heuristic {
             return;
         }
         const bool unknown = o.has(PSN_OUTCOME_AUTH_UNKNOWN);
-        const bool failed = unknown || o.has(PSN_OUTCOME_AUTH_FAIL) || o.has(PSN_OUTCOME_LOCKED);
+        const bool failed = unknown || o.has(PSN_OUTCOME_AUTH_FAIL) || o.has(PSN_OUTCOME_LOCKED) ||
+                            o.isUnanswered();
         if (!failed && !o.has(PSN_OUTCOME_AUTH_OK)) return;
         add(tries_);
         tally(agents_, f.agentKey(), failed ? 'f' : 'g', f.nowNs());
@@ -235,8 +237,10 @@ class Stuffing final : public sdk::Heuristic {
         if (++ticks_ % 10 == 0 || alarm.sign_in || alarm.sign_up) keep();
     }
 
-    /// What the successor of a swap begins with: rates in thousandths, ages and ends in seconds.
+    /// What the successor of a swap or of this process begins with: rates in thousandths, ages in
+    /// seconds, and of alarms the seconds that are left.
     void keep() const {
+        const auto second = static_cast<std::uint32_t>(host.monotonicNs() / 1'000'000'000);
         const auto thousandths = [](double v) { return static_cast<std::uint32_t>(v * 1'000); };
         put('t', thousandths(detector_.tries.value()));
         put('f', thousandths(detector_.failures.value()));
@@ -244,8 +248,8 @@ class Stuffing final : public sdk::Heuristic {
         put('s', thousandths(detector_.stagings.value()));
         put('w', static_cast<std::uint32_t>(detector_.failures.weight()));
         put('v', static_cast<std::uint32_t>(detector_.stagings.weight()));
-        put('i', sign_in_until_);
-        put('p', sign_up_until_);
+        put('I', abuse::secondsLeft(sign_in_until_, second));
+        put('P', abuse::secondsLeft(sign_up_until_, second));
     }
     void restore() {
         const double weight = get('w');
@@ -253,19 +257,21 @@ class Stuffing final : public sdk::Heuristic {
         detector_.failures.restore(get('f') / 1'000.0, weight);
         detector_.unknown.restore(get('u') / 1'000.0, weight);
         detector_.stagings.restore(get('s') / 1'000.0, get('v'));
-        sign_in_until_ = get('i');
-        sign_up_until_ = get('p');
+        const auto second = static_cast<std::uint32_t>(host.monotonicNs() / 1'000'000'000);
+        sign_in_until_ = abuse::endOf(kept('I'), second, hold_s_);
+        sign_up_until_ = abuse::endOf(kept('P'), second, hold_s_);
         const auto seed = host.random(sizeof secret_);
         std::memcpy(&secret_, seed.data(), sizeof secret_);
     }
     void put(char name, std::uint32_t value) const {
         host.counters().set_flag(state_, {&name, 1}, value, host.monotonicNs());
     }
-    [[nodiscard]] std::uint32_t get(char name) const {
+    [[nodiscard]] psn_counter_value kept(char name) const {
         psn_counter_value v{};
-        return host.counters().get(state_, {&name, 1}, host.monotonicNs(), &v) == PSN_OK ? v.flag
-                                                                                         : 0;
+        host.counters().get(state_, {&name, 1}, host.monotonicNs(), &v);
+        return v;
     }
+    [[nodiscard]] std::uint32_t get(char name) const { return kept(name).flag; }
 
     const LeakedPasswords leaked_;
     const std::uint32_t hold_s_;

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "libs/abuse/crowd.h"
+#include "libs/abuse/hold.h"
 #include "libs/abuse/keys.h"
 #include "plugins/antiabuse/scripted.h"
 
@@ -199,35 +200,39 @@ class Surge final : public sdk::Heuristic {
         if (++ticks_ % 10 == 0 || alarmed) keep();
     }
 
-    /// What the successor of a swap begins with: rates in thousandths, times in seconds.
+    /// What the successor of a swap or of this process begins with: rates in thousandths, ages in
+    /// seconds, and of alarms the seconds that are left.
     void keep() const {
+        const auto second = secondOf(host.monotonicNs());
         for (std::size_t i = 0; i < crowds_.size(); ++i) {
             const auto& c = crowds_[i];
             put(i, 'u', static_cast<std::uint32_t>(c.usual.value() * 1'000));
             put(i, 's', static_cast<std::uint32_t>(c.successes.value() * 1'000));
             put(i, 'w', static_cast<std::uint32_t>(c.usual.weight()));
-            put(i, 'e', c.until());
+            put(i, 'l', abuse::secondsLeft(c.until(), second));
         }
     }
     void restore() {
+        const auto second = secondOf(host.monotonicNs());
         for (std::size_t i = 0; i < crowds_.size(); ++i) {
             auto& c = crowds_[i];
             c.usual.restore(get(i, 'u') / 1'000.0, get(i, 'w'));
             c.successes.restore(get(i, 's') / 1'000.0, get(i, 'w'));
-            c.restore(get(i, 'e'));
+            c.restore(abuse::endOf(kept(i, 'l'), second, number("hold") / 1'000));
         }
     }
     void put(std::size_t crowd, char what, std::uint32_t value) const {
         const std::array<char, 2> name{static_cast<char>('0' + crowd), what};
         host.counters().set_flag(state_, {name.data(), name.size()}, value, host.monotonicNs());
     }
-    [[nodiscard]] std::uint32_t get(std::size_t crowd, char what) const {
+    [[nodiscard]] psn_counter_value kept(std::size_t crowd, char what) const {
         const std::array<char, 2> name{static_cast<char>('0' + crowd), what};
         psn_counter_value v{};
-        return host.counters().get(state_, {name.data(), name.size()}, host.monotonicNs(), &v) ==
-                       PSN_OK
-                   ? v.flag
-                   : 0;
+        host.counters().get(state_, {name.data(), name.size()}, host.monotonicNs(), &v);
+        return v;
+    }
+    [[nodiscard]] std::uint32_t get(std::size_t crowd, char what) const {
+        return kept(crowd, what).flag;
     }
 
     std::array<Crowd, 3> crowds_;

@@ -49,7 +49,7 @@ class Token final : public sdk::Heuristic {
     }
 
     void observe(const Facts& f, const sdk::Outcome& o) override {
-        if (!o.isRefused() && o.has(PSN_OUTCOME_TOKEN_BAD)) return;
+        if (o.isUnanswered() || (!o.isRefused() && o.has(PSN_OUTCOME_TOKEN_BAD))) return;
         each(f, [&](std::uint32_t rule, std::uint64_t key, const Rate& rate) {
             table_->refund(key, rule, rate, 1, f.nowNs());
         });

@@ -46,8 +46,7 @@ class WellKnown final : public sdk::Heuristic {
     }
 
     Verdict evaluate(const Facts& f) override {
-        if (!f.isCostly(PSN_TRAIT_FETCHES) && f.routeClass() != PSN_ROUTE_VERIFY)
-            return Verdict::abstain();
+        if (!fetches(f)) return Verdict::abstain();
         std::optional<Verdict> over;
         each(f, [&](std::uint32_t rule, std::uint64_t key, const Rate& rate, const char* reason) {
             const auto a = table_->peek(key, rule, rate, 1, f.nowNs());
@@ -61,26 +60,40 @@ class WellKnown final : public sdk::Heuristic {
     }
 
     void observe(const Facts& f, const sdk::Outcome& o) override {
-        if (!o.has(PSN_OUTCOME_WK_MISS)) return;
+        const bool miss = o.has(PSN_OUTCOME_WK_MISS);
+        if (!miss && !(o.isUnanswered() && fetches(f) && isWithin(f))) return;
         each(f, [&](std::uint32_t rule, std::uint64_t key, const Rate& rate, const char*) {
-            table_->charge(key, rule, rate, 1, f.nowNs());
+            // Nobody knows that its provider was asked: others must not be kept from him.
+            if (miss || rule != kDomain) table_->charge(key, rule, rate, 1, f.nowNs());
         });
     }
 
   private:
+    enum Rule : std::uint32_t { kDomain = 1, kTotal, kPrefix = 8 };
     static constexpr std::uint64_t kEverybody = 0x77656c6cULL;
     [[nodiscard]] std::uint32_t number(std::string_view option) const {
         return static_cast<std::uint32_t>(config.num(option));
+    }
+    static bool fetches(const Facts& f) {
+        return f.isCostly(PSN_TRAIT_FETCHES) || f.routeClass() == PSN_ROUTE_VERIFY;
+    }
+    /// Who was over a budget was answered from what is at hand, and made nobody ask.
+    [[nodiscard]] bool isWithin(const Facts& f) const {
+        bool within = true;
+        each(f, [&](std::uint32_t rule, std::uint64_t key, const Rate& rate, const char*) {
+            within = within && table_->peek(key, rule, rate, 1, f.nowNs()).allowed != 0;
+        });
+        return within;
     }
     template <typename F>
     void each(const Facts& f, F&& use) const {
         for (std::uint32_t i = 0; i < 3; ++i)
             if (f.prefixKey(i) != 0)
-                use(8 + i, f.prefixKey(i),
+                use(kPrefix + i, f.prefixKey(i),
                     prefix_.times(abuse::creditFactor(f.credit(), 0.2) * abuse::kWider[i]),
                     "prefix");
-        if (f.domainKey() != 0) use(1, f.domainKey(), domain_, "domain");
-        if (!f.isFamiliar()) use(2, kEverybody, total_, "total");
+        if (f.domainKey() != 0) use(kDomain, f.domainKey(), domain_, "domain");
+        if (!f.isFamiliar()) use(kTotal, kEverybody, total_, "total");
     }
     const Rate prefix_, domain_, total_;
     std::unique_ptr<sdk::RateTable> table_;

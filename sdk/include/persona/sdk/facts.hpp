@@ -74,6 +74,11 @@ class Outcome {
     /// Refused by this heuristic's own verdict.
     [[nodiscard]] bool isOwn() const { return (raw_.flags & PSN_ENDED_OWN) != 0; }
     [[nodiscard]] bool isAborted() const { return (raw_.flags & PSN_ENDED_ABORTED) != 0; }
+    /// It may have passed, but its client went before anything was answered: what became of it
+    /// nobody knows, and it has cost what it costs.
+    [[nodiscard]] bool isUnanswered() const {
+        return isAborted() && !isRefused() && raw_.status == 0 && raw_.codes == 0;
+    }
     [[nodiscard]] const psn_outcome& raw() const { return raw_; }
 
   private:

@@ -33,6 +33,20 @@ inline psn_outcome refused(bool own = true) {
     return o;
 }
 
+/// The client went before there was an answer.
+inline psn_outcome unanswered() {
+    psn_outcome o{};
+    o.flags = PSN_ENDED_ACTING | PSN_ENDED_ABORTED;
+    return o;
+}
+
+/// One request through one heuristic whose client hangs up once it has passed.
+inline Verdict leave(const Facts& f) {
+    auto v = f.evaluate();
+    f.observe(v.kind >= PSN_VERDICT_CHALLENGE ? refused() : unanswered());
+    return v;
+}
+
 /// One request through one heuristic: judged, and when it may pass, answered so.
 inline Verdict pass(const Facts& f, std::initializer_list<std::uint32_t> codes) {
     auto v = f.evaluate();

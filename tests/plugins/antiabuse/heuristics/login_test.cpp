@@ -144,6 +144,44 @@ TEST_F(Login, WhatNeverWasATryIsGivenBack) {
     }
 }
 
+/// Who hangs up before he is answered has had his hash all the same.
+TEST_F(Login, WhoDoesNotWaitForTheAnswerHasTried) {
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(said(leave(stranger("192.0.2.5"))), "pass");
+    EXPECT_EQ(said(leave(stranger("192.0.2.5"))), "throttle pair");
+    int known = 0;
+    const auto account = [](int i) { return "a" + std::to_string(i) + "@mail.example"; };
+    while (known < 100 && said(leave(stranger("203.0.113.5", account(known)))) == "pass") ++known;
+    EXPECT_EQ(known, 8) << "as many as wrong ones";
+    EXPECT_EQ(right(owner()), "pass");
+}
+
+/// A page that was closed is one wrong password, and a right one after it is right.
+TEST_F(Login, WhoClosesAPageAndComesBackSignsIn) {
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_EQ(said(leave(stranger("192.0.2.5"))), "pass");
+        EXPECT_EQ(right(stranger("192.0.2.5")), "pass");
+        EXPECT_EQ(said(leave(owner())), "pass");
+        EXPECT_EQ(right(owner()), "pass");
+    }
+    harness_.clock().advance(minutes(10));
+    EXPECT_EQ(said(leave(stranger("192.0.2.5"))), "pass");
+    EXPECT_EQ(right(stranger("192.0.2.5")), "pass");
+}
+
+/// What the role had said counts, however the connection ended.
+TEST_F(Login, AnAnswerThatBreaksOffIsAnAnswer) {
+    auto no_try = answered({}), right = answered({PSN_OUTCOME_AUTH_OK}), dropped = refused();
+    no_try.status = 403;
+    dropped.status = 0;
+    for (auto* o : {&no_try, &right, &dropped}) {
+        o->flags |= PSN_ENDED_ABORTED;
+        for (int i = 0; i < 20; ++i) {
+            EXPECT_EQ(said(stranger("192.0.2.5").evaluate()), "pass");
+            stranger("192.0.2.5").observe(*o);
+        }
+    }
+}
+
 TEST_F(Login, AStolenBrowserHasTenTriesAnHourThenItIsAStranger) {
     int passed = 0;
     for (int i = 0; i < 60; ++i) passed += wrong(owner()) == "pass" ? 1 : 0;

@@ -125,6 +125,13 @@ TEST_F(MailBudget, WhatSentNothingCostsNothing) {
         EXPECT_EQ(said(pass(stage("192.0.2.9", "ann@mail.example"), {})), "pass");
 }
 
+/// The mail goes out whether the asker waits or not.
+TEST_F(MailBudget, WhoHangsUpHasSentIt) {
+    for (int i = 0; i < 3; ++i)
+        EXPECT_EQ(said(leave(stage(address(i), "ann@mail.example"))), "pass");
+    EXPECT_EQ(said(leave(stage(address(9), "ann@mail.example"))), "throttle mailbox");
+}
+
 TEST_F(MailBudget, QuietlyWhenToldSo) {
     Harness quiet(pluginPath("mail"), "addressee: quiet\n");
     for (int i = 0; i < 3; ++i)

@@ -84,6 +84,26 @@ TEST_F(Stuffed, UnderAttackStrangersWorkOrShowAMailAndTheKnownNoticeNothing) {
     EXPECT_EQ(said(login(9'005, 1, "own").evaluate()), "pass");
 }
 
+TEST_F(Stuffed, WhoHangsUpBeforeTheAnswerIsSeenToo) {
+    live(120);
+    for (int s = 0; s < 30; ++s) {
+        for (int i = 0; i < 20; ++i, ++n_)
+            (void)leave(login(n_ % 2'000, 10'000 + n_, "guess" + std::to_string(n_ * 7919), "bot"));
+        harness_->clock().advance(seconds(1));
+    }
+    EXPECT_EQ(harness_->metric("alarms"), 1);
+    EXPECT_EQ(said(login(3, 77, "own", "bot").evaluate()), "mail stuffing");
+    // Of people, one in ten closes the page.
+    live(320);
+    for (int i = 0; i < 300; ++i) {
+        const auto f = login(7'000 + i, 90'000 + i, "pw" + std::to_string(i)).credit(3);
+        (void)(i % 10 == 0 ? leave(f) : pass(f, {PSN_OUTCOME_AUTH_OK}));
+        harness_->clock().advance(seconds(1));
+    }
+    EXPECT_EQ(harness_->metric("alarms"), 1);
+    EXPECT_EQ(harness_->command("show"), R"({"sign_in":false,"sign_up":false})");
+}
+
 TEST_F(Stuffed, OnePasswordForManyAccounts) {
     live(60);
     int passed = 0, n = 0;

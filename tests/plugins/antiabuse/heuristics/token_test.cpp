@@ -19,5 +19,14 @@ TEST(Tokens, OnlyWrongOnesCount) {
     EXPECT_EQ(ask(PSN_OUTCOME_TOKEN_BAD), "throttle bad_tokens");
 }
 
+TEST(Tokens, WhoHangsUpHasGuessed) {
+    Harness h(pluginPath("token"));
+    const auto ask = [&] {
+        return said(leave(h.facts().from("192.0.2.5").routeClass(PSN_ROUTE_TOKEN)));
+    };
+    for (int i = 0; i < 15; ++i) EXPECT_EQ(ask(), "pass");
+    EXPECT_EQ(ask(), "throttle bad_tokens");
+}
+
 }  // namespace
 }  // namespace persona::testing

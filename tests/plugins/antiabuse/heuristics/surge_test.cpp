@@ -171,5 +171,25 @@ TEST_F(Surge, MailsHaveAFloodOfTheirOwn) {
     EXPECT_EQ(said(ask(9'000).evaluate()), "pass");
 }
 
+/// The one in standby hears nobody; what it makes of that is nothing that others begin with.
+TEST_F(Surge, WhatIsUsualOutlivesSwapsHoursApart) {
+    const auto strangers = [&](int for_seconds) {
+        std::map<std::string, int> became;
+        for (int s = 0; s < for_seconds; ++s) {
+            for (int i = 0; i < 20; ++i) ++became[said(pass(ask(n_++ % 5'000), {}))];
+            harness_.clock().advance(seconds(1));
+        }
+        return became;
+    };
+    strangers(900);
+    harness_.clock().advance(milliseconds(5'300));
+    harness_.swap();
+    // Each writes what it knows every ten seconds, and the first one's turn was the last.
+    EXPECT_EQ(strangers(10'807)["pass"], 216'140);
+    harness_.swap();
+    EXPECT_EQ(strangers(60)["pass"], 1'200);
+    EXPECT_EQ(harness_.metric("alarms"), 0);
+}
+
 }  // namespace
 }  // namespace persona::testing

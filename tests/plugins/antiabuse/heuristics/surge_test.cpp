@@ -136,6 +136,28 @@ TEST_F(Surge, WhoWorksForVeryManyIsAMachine) {
     EXPECT_EQ(ask(9'000).agent("another").evaluate().level, 13U) << "harder for its neighbours";
 }
 
+TEST_F(Surge, ManyNetworksOfOneWhoWorksAreOneMachine) {
+    live(120);
+    attack(3);
+    std::map<std::string, int> became;
+    const auto work = [&](const std::string& half, int networks) {
+        became.clear();
+        for (int i = 0; i < networks; ++i)
+            ++became[said(pass(harness_.facts()
+                                   .from("2001:db8:" + half + std::to_string(i) + "::1")
+                                   .agent("agent")
+                                   .priority(3)
+                                   .flags(PSN_FACT_PAID)
+                                   .routeClass(PSN_ROUTE_CONTEXT),
+                               {}))];
+    };
+    work("1:70", 100);  // decimal digits in one /56 of 7000 to 7099
+    EXPECT_EQ(became["pass"], 100);
+    work("2:", 9'000);
+    EXPECT_EQ(became["pass"], 480) << "a /48 is sixteen networks";
+    EXPECT_EQ(became["throttle worked"], 8'520);
+}
+
 TEST_F(Surge, WherePeopleSignInSomeGoOnAsEver) {
     live(120);
     attack(3);

@@ -41,6 +41,7 @@ class Sample final : public sdk::Heuristic {
         if (what == "range") return sdk::Verdict::tag(5000, "out-of-range");
         if (what == "slow") std::this_thread::sleep_for(std::chrono::milliseconds(2));
         if (what == "deny") return sdk::Verdict::deny("told-to");
+        if (what == "strangers" && facts.priority() >= 3) return sdk::Verdict::deny("told-to");
         if (what == "drop") return sdk::Verdict::drop("told-to");
         if (what == "shed") return sdk::Verdict::shed(8'000, "told-to");
         if (what == "throttle") return sdk::Verdict::throttle(8'000, "told-to").of(7, 8, 60'000);

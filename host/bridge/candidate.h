@@ -36,7 +36,10 @@ class Candidate {
     void observe(const psn_facts& facts, const psn_outcome& outcome);
     /// [any] From now on it is not asked; its instance stays until the generation ends, for a loop
     /// may be inside.
-    void close() { open_.store(false); }
+    void close() {
+        open_.store(false);
+        tried_->context->part.store(Part::Resting);
+    }
     [[nodiscard]] bool isOpen() const { return open_.load(); }
     [[nodiscard]] const Heuristic& tried() const { return *tried_; }
     /// JSON, without what only the caller knows.

@@ -2,6 +2,9 @@
 #include <persona/abi/ext/http_client.h>
 #include <persona/abi/ext/timer.h>
 
+#include <optional>
+
+#include "host/bridge/candidate.h"
 #include "host/bridge/ext.h"
 #include "host/bridge/service.h"
 
@@ -93,33 +96,40 @@ psn_rc clientSend(const psn_host* h, const psn_client_request* q, psn_client_fn 
     return PSN_OK;
 }
 
+/// Of two that keep what they learn in one table, only the one that judges may write (0060).
+void timerFires(const PluginContext& c, psn_timer_fn fn, void* user, bool repeats) {
+    const auto part = c.part.load(std::memory_order_relaxed);
+    if (part == Part::Resting && repeats) return;
+    std::optional<OnlyLooking> looking;
+    if (part != Part::Acting) looking.emplace();
+    const InPlugin mark(c.tag);
+    guarded(c, "a timer", [&] { fn(user); });
+}
+
+psn_rc timerStart(const psn_host* h, std::uint64_t delay, std::uint64_t period, psn_timer_fn fn,
+                  void* user, std::uint64_t* id) {
+    auto& c = PluginContext::of(h);
+    if (fn == nullptr || id == nullptr) return PSN_INVALID;
+    // Under the lock, so that a timer that fires at once finds itself in the list that it leaves.
+    const std::lock_guard lock(c.timers_mutex);
+    auto own = std::make_shared<std::uint64_t>(0);
+    *id = c.runtime.timers.start(delay, period, [fn, user, &c, own, period] {
+        if (period == 0) {
+            const std::lock_guard inner(c.timers_mutex);
+            c.timers.erase(*own);
+        }
+        timerFires(c, fn, user, period != 0);
+    });
+    if (*id == 0) return c.tooMuch(PSN_FULL, "over 10,000 timers");
+    *own = *id;
+    c.timers.insert(*id);
+    return PSN_OK;
+}
+
 }  // namespace
 
 const psn_timer_api& timerApi() {
-    static const psn_timer_api kApi{sizeof(psn_timer_api), 0,
-                                    [](const psn_host* h, std::uint64_t delay, std::uint64_t period,
-                                       psn_timer_fn fn, void* user, std::uint64_t* id) -> psn_rc {
-                                        auto& c = PluginContext::of(h);
-                                        if (fn == nullptr || id == nullptr) return PSN_INVALID;
-                                        // Under the lock, so that a timer that fires at once finds
-                                        // itself in the list that it leaves.
-                                        const std::lock_guard lock(c.timers_mutex);
-                                        auto own = std::make_shared<std::uint64_t>(0);
-                                        *id = c.runtime.timers.start(
-                                            delay, period, [fn, user, &c, own, period] {
-                                                if (period == 0) {
-                                                    const std::lock_guard inner(c.timers_mutex);
-                                                    c.timers.erase(*own);
-                                                }
-                                                const InPlugin mark(c.tag);
-                                                guarded(c, "a timer", [&] { fn(user); });
-                                            });
-                                        if (*id == 0)
-                                            return c.tooMuch(PSN_FULL, "over 10,000 timers");
-                                        *own = *id;
-                                        c.timers.insert(*id);
-                                        return PSN_OK;
-                                    },
+    static const psn_timer_api kApi{sizeof(psn_timer_api), 0, timerStart,
                                     [](const psn_host* h, std::uint64_t id) {
                                         auto& c = PluginContext::of(h);
                                         c.runtime.timers.cancel(id);

@@ -61,6 +61,11 @@ enum class Misuse {
     TooMuch        ///< over a bound of this interface: values, fields, tables, metrics, timers
 };
 
+/// What a plugin does to what the host keeps. Looking: it is tried beside another one, and its
+/// timers change nothing. Resting: it judges nobody at present, and its timers that repeat do not
+/// run; one of a single call only looks.
+enum class Part { Acting, Looking, Resting };
+
 /// One psn_host: who calls is known by the pointer that the plugin passes back.
 class PluginContext {
   public:
@@ -88,6 +93,7 @@ class PluginContext {
     std::weak_ptr<const void> owner;  ///< empty for roles, which live as long as the process
     const std::vector<std::unique_ptr<Heuristic>>* heuristics = nullptr;  ///< of its generation
     std::atomic<std::uint32_t> works{0}, calls{0};  ///< under way, for `ctl generations`
+    std::atomic<Part> part{Part::Acting};           ///< [control] writes
     std::mutex timers_mutex;
     std::set<std::uint64_t> timers;
 

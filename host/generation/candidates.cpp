@@ -65,7 +65,10 @@ std::string Manager::tryOut(const Attempt& attempt) {
     const bridge::OnlyLooking looking;
     auto tried = bridge::buildHeuristic(context, *settings,
                                         "browserid.heuristic." + attempt.id + ".candidate.", wrong);
-    if (wrong.empty()) wrong = tried->activate();
+    if (wrong.empty()) {
+        tried->context->part = bridge::Part::Looking;
+        wrong = tried->activate();
+    }
     if (wrong.empty()) wrong = tried->selfCheck();
     if (!wrong.empty()) return wrong;
     const auto now = net::monotonicNs();

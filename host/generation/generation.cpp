@@ -23,6 +23,7 @@ std::string Generation::build(bridge::BuildContext& context, const config::HostC
     if (auto wrong = bridge::buildHeuristics(context, config.heuristics, heuristics_);
         !wrong.empty())
         return wrong;
+    become(State::Building);
     context.heuristics = &heuristics_;
     for (const auto& s : config.services) {
         auto& chain = chains_[s.id] = std::make_unique<bridge::Chain>(loops_);
@@ -50,6 +51,12 @@ std::string Generation::warmUp() {
         if (auto wrong = m->selfCheck(); !wrong.empty()) return wrong;
     state = State::Warm;
     return "";
+}
+
+void Generation::become(State next) {
+    state = next;
+    for (const auto& h : heuristics_)
+        h->context->part = next == State::Active ? bridge::Part::Acting : bridge::Part::Resting;
 }
 
 void Generation::retire() {

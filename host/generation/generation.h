@@ -28,6 +28,9 @@ class Generation {
     std::string build(bridge::BuildContext& context, const config::HostConfig& config);
     /// [control] Activates in order, then asks every instance for its self-check.
     std::string warmUp();
+    /// [control] Its heuristics act while it is the active one, and rest otherwise. Filters go on:
+    /// what they have begun may wait for a timer of theirs.
+    void become(State state);
     /// [control] Deactivates and destroys in reverse order, as far as it got.
     void retire();
 
@@ -50,7 +53,7 @@ class Generation {
     [[nodiscard]] std::vector<std::string> holds() const;
 
     const std::uint64_t id;
-    State state = State::Building;       ///< [control]
+    State state = State::Building;       ///< [control] of become()
     std::int64_t published_ns = 0;       ///< [control] monotonic; 0: never
     std::int64_t draining_since_ns = 0;  ///< [control]
     bool drain_logged = false;           ///< [control]

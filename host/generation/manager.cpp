@@ -95,7 +95,7 @@ std::string Manager::publishFirst() {
     }
     for (const auto& [id, service] : runtime_.services)
         service->publish(active_->chain(id), active_);
-    active_->state = State::Active;
+    active_->become(State::Active);
     active_->published_ns = net::monotonicNs();
     runtime_.metrics.declare(3, "generation.active")
         .value.store(static_cast<std::int64_t>(active_->id));

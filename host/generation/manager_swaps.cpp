@@ -47,8 +47,8 @@ void Manager::publish(const std::shared_ptr<Generation>& generation, Outcome& ou
     rate_before_ = active_ ? rateOf(active_->counts()) : 0;
     if (standby_ && standby_ != generation) drain(standby_);
     standby_ = std::exchange(active_, generation);
-    if (standby_) standby_->state = State::Standby;
-    active_->state = State::Active;
+    if (standby_) standby_->become(State::Standby);
+    active_->become(State::Active);
     attempted_.clear();  // they were tried beside those of the one before
     active_->published_ns = net::monotonicNs();
     counts_at_start_ = active_->counts();
@@ -77,7 +77,7 @@ Outcome Manager::swapBack() {
 
 /// Lets go; whoever began with it still holds it.
 void Manager::drain(std::shared_ptr<Generation>& generation) {
-    generation->state = State::Draining;
+    generation->become(State::Draining);
     generation->draining_since_ns = net::monotonicNs();
     draining_.emplace_back(generation);
     generation.reset();

@@ -122,8 +122,9 @@ std::optional<std::string> Api::classCookie(const Call& call) const {
         return classes.signedOut(call.request.cookie, call.now_ms);
     const auto until = s.authenticated() ? s.expiresMs() : call.now_ms;
     if (call.proven_addresses.empty())
-        return s == call.received ? std::nullopt
-                                  : classes.signedIn(call.request.cookie, "", until, call.now_ms);
+        return s == call.received && !classes.isForged(call.request.cookie)
+                   ? std::nullopt
+                   : classes.signedIn(call.request.cookie, "", until, call.now_ms);
     std::optional<std::string> set;
     for (const auto& address : call.proven_addresses) {
         // Each in the cookie that the one before would have made.

@@ -85,8 +85,11 @@ bool ClassCookies::knows(const Class& known, std::string_view address, std::int6
 }
 
 std::string ClassCookies::write(const std::string& text, std::int64_t now_ms) const {
-    return std::string(kName) + "=" + text + "." + macOf(0, text) +
-           "; path=/; expires=" + httpDate(now_ms + kKnownMs) + (secure_ ? "; secure" : "") +
+    return std::string(kName) + "=" + text + "." + macOf(0, text) + attributes(now_ms + kKnownMs);
+}
+
+std::string ClassCookies::attributes(std::int64_t expires_ms) const {
+    return "; path=/; expires=" + httpDate(expires_ms) + (secure_ ? "; secure" : "") +
            "; httponly; samesite=lax";
 }
 
@@ -115,7 +118,9 @@ std::optional<std::string> ClassCookies::signedIn(std::string_view field, std::s
 std::optional<std::string> ClassCookies::signedOut(std::string_view field,
                                                    std::int64_t now_ms) const {
     Class old;
-    if (read(field, old) != Found::Ours || old.signed_until_ms == 0) return std::nullopt;
+    const auto found = read(field, old);
+    if (found == Found::Forged) return std::string(kName) + "=" + attributes(0);
+    if (found != Found::Ours || old.signed_until_ms == 0) return std::nullopt;
     // Under a key of before the tags would not be found again; the next sign-in makes new ones.
     const auto accounts = old.key == 0 ? std::string(old.accounts) : std::string();
     return write("0." + std::to_string(old.known_until_ms / kHourMs) + "." + std::string(old.id) +

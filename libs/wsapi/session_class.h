@@ -29,8 +29,9 @@ namespace persona::wsapi {
 ///
 /// Issue: signedIn() after each success with a password, an assertion or an unblock link (on the
 /// address that was named); signedOut() at logout, account_cancel and whenever the session cookie
-/// is replaced by one that is not authenticated. Both give the value of a Set-Cookie field, or
-/// empty when the browser has the same already. Const after construction; [any] thread.
+/// is replaced by one that is not authenticated; it takes back a cookie that is not ours, such as
+/// one of a key that was replaced. Both give the value of a Set-Cookie field, or empty when the
+/// browser has the same already. Const after construction; [any] thread.
 class ClassCookies {
   public:
     static constexpr std::int64_t kKnownMs = 31'536'000'000;
@@ -50,6 +51,10 @@ class ClassCookies {
     enum class Found : std::uint8_t { None, Ours, Forged };
     /// Of the Cookie field. Ours: `out` is set. Forged: there is one, and it is not ours.
     Found read(std::string_view cookie_field, Class& out) const;
+    [[nodiscard]] bool isForged(std::string_view cookie_field) const {
+        Class c;
+        return read(cookie_field, c) == Found::Forged;
+    }
     /// True: this browser signed in to that address (any case) within a year.
     [[nodiscard]] bool knows(const Class& known, std::string_view address,
                              std::int64_t now_ms) const;
@@ -67,6 +72,7 @@ class ClassCookies {
                                     std::string_view address) const;
     [[nodiscard]] std::string macOf(std::uint32_t key, std::string_view text) const;
     [[nodiscard]] std::string write(const std::string& text, std::int64_t now_ms) const;
+    [[nodiscard]] std::string attributes(std::int64_t expires_ms) const;
     KeyRing keys_;
     bool secure_;
 };

@@ -10,9 +10,14 @@ namespace persona::antiabuse {
 namespace {
 
 constexpr std::uint32_t kStrikes = 1, kBox = 2;
+constexpr std::uint32_t kPair = 0, kVouches = 1;               ///< of signed_in_
+constexpr std::uint32_t kCalls = 0, kFiles = 1, kForgery = 2;  ///< of known_
 constexpr std::uint32_t kSecond = 1'000, kHour = 3'600'000, kWeek = 7 * 86'400'000U;
 /// One that is spent for a week, and one for an hour.
-constexpr sdk::Rate kOnceAWeek{kWeek / 8, 7}, kFlow{kHour, 1};
+constexpr sdk::Rate kOnceAWeek{kWeek / 8, 7}, kFlow{kHour, 1}, kOnceAnHour{kHour, 1};
+/// Four at once and four more in a week: people move, and whoever has one account has it
+/// everywhere.
+constexpr sdk::Rate kFewAWeek{kWeek / 4, 4};
 
 psn_counter_table* open(const sdk::Host& host, std::string_view name, psn_counter_spec spec) {
     psn_counter_table* out = nullptr;
@@ -43,10 +48,12 @@ Ledger::Ledger(const sdk::Host& host, Options options)
       prefixes_(host.raw(), "antiabuse.prefixes", options.slots, true),
       signed_in_(host.raw(), "antiabuse.signed_in", options.slots, true),
       flows_(host.raw(), "antiabuse.flows", options.slots / 4, false),
+      known_(host.raw(), "antiabuse.known", options.slots / 4, false),
       // One is forgotten each second, and hardly more are remembered than are ever asked about:
       // whoever shares the address later must not wait for a long memory. Charges go to 2 bursts.
       strikes_{kSecond, std::max(options.drop_after, options.box_after) / 2 + 10},
-      box_{kSecond, std::max(1U, options.longest_box_ms / kSecond)} {}
+      box_{kSecond, std::max(1U, options.longest_box_ms / kSecond)},
+      personal_(sdk::Rate::perSecond(options.known_per_second, options.known_burst)) {}
 
 void Ledger::prefetch(std::uint64_t prefix) const {
     prefixes_.prefetch(prefix, kStrikes);
@@ -64,11 +71,20 @@ Ledger::Standing Ledger::of(std::uint64_t prefix, std::int64_t now) const {
 }
 
 void Ledger::signedIn(std::uint64_t prefix, std::uint64_t account, std::int64_t now) const {
+    if (account == 0 || signed_in_.peek(account, kVouches, kFewAWeek, 1, now).allowed == 0) return;
     // The same account again within the week is no further credit.
-    if (account == 0 ||
-        signed_in_.take(sdk::mixed(prefix, account), 0, kOnceAWeek, 7, now).allowed == 0)
+    if (signed_in_.take(sdk::mixed(prefix, account), kPair, kOnceAWeek, 7, now).allowed == 0)
         return;
+    signed_in_.charge(account, kVouches, kFewAWeek, 1, now);
     counters_.add(credit_, keyOf(prefix), 1, now, nullptr);
+}
+
+bool Ledger::isPersonal(std::uint64_t session, bool file, std::int64_t now) const {
+    return known_.take(session, file ? kFiles : kCalls, personal_, 1, now).allowed != 0;
+}
+
+bool Ledger::isNewForgery(std::uint64_t prefix, std::uint64_t cookie, std::int64_t now) const {
+    return known_.take(sdk::mixed(prefix, cookie), kForgery, kOnceAnHour, 1, now).allowed != 0;
 }
 
 bool Ledger::strike(std::uint64_t prefix, std::uint32_t credit, std::int64_t now) const {

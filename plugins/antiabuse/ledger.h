@@ -8,8 +8,9 @@ namespace persona::antiabuse {
 
 /// What is remembered of prefixes from one request to the next, whichever heuristic looks on:
 /// credit (distinct accounts that signed in), strikes (refusals that are not forgotten yet), the
-/// penalty box, and flows that a mail has begun. In tables of the host: it outlives every swap, and
-/// but for the flows a restart. [any] thread but for the constructor.
+/// penalty box, flows that a mail has begun, and what browsers ask for that are known. In tables of
+/// the host: it outlives every swap, and but for the last two a restart. [any] thread but for the
+/// constructor.
 class Ledger {
   public:
     struct Options {
@@ -17,6 +18,8 @@ class Ledger {
         std::uint32_t box_after = 30, drop_after = 100;  ///< strikes
         std::uint32_t first_box_ms = 30'000, longest_box_ms = 900'000,
                       longest_with_credit_ms = 60'000;
+        double known_per_second = 2;  ///< requests of a known browser, as a person makes them
+        std::uint32_t known_burst = 60;
     };
     /// [control]
     Ledger(const sdk::Host& host, Options options);
@@ -28,8 +31,14 @@ class Ledger {
     void prefetch(std::uint64_t prefix) const;
     [[nodiscard]] Standing of(std::uint64_t prefix, std::int64_t now_ns) const;
     [[nodiscard]] std::uint32_t dropAfter() const { return options_.drop_after; }
-    /// An account signed in from there.
+    /// An account signed in from there; it vouches for about eight prefixes a week.
     void signedIn(std::uint64_t prefix, std::uint64_t account, std::int64_t now_ns) const;
+    /// A known browser asks for something: false beyond what a person asks for. Files have a budget
+    /// of their own.
+    [[nodiscard]] bool isPersonal(std::uint64_t session, bool file, std::int64_t now_ns) const;
+    /// A class cookie that is not ours came from there: true once an hour.
+    [[nodiscard]] bool isNewForgery(std::uint64_t prefix, std::uint64_t cookie,
+                                    std::int64_t now_ns) const;
     /// A refusal by a heuristic; at `box_after` of them the prefix goes into the box, at each time
     /// within an hour for twice as long. True: it went in now.
     bool strike(std::uint64_t prefix, std::uint32_t credit, std::int64_t now_ns) const;
@@ -48,8 +57,8 @@ class Ledger {
     const psn_counters_api& counters_;
     psn_counter_table* credit_ = nullptr;
     psn_counter_table* boxings_ = nullptr;
-    const sdk::RateTable prefixes_, signed_in_, flows_;
-    const sdk::Rate strikes_, box_;
+    const sdk::RateTable prefixes_, signed_in_, flows_, known_;
+    const sdk::Rate strikes_, box_, personal_;
 };
 
 }  // namespace persona::antiabuse

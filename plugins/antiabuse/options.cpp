@@ -57,6 +57,10 @@ std::vector<psn_option> declaredOptions() {
         option("box.longest", PSN_OPT_DURATION, "15m", "longest stay", 0, 1'000, kDay),
         option("box.longest_with_credit", PSN_OPT_DURATION, "60s",
                "longest stay of a prefix from which people sign in", 0, 1'000, kDay),
+        option("known.per_second", PSN_OPT_DOUBLE, "2",
+               "requests of a browser that is signed in or known, beyond which it is a stranger; "
+               "as many files besides"),
+        option("known.burst", PSN_OPT_INT, "60", "of them at once", 0, 1, 10'000),
         option("challenge.weight", PSN_OPT_INT, "10", "weight from which a challenge is put", 0, 1,
                1'000),
         option("challenge.mail_weight", PSN_OPT_INT, "25",
@@ -98,6 +102,10 @@ Options::Options(const sdk::Config& config) {
     ledger.first_box_ms = number(config, "box.first");
     ledger.longest_box_ms = number(config, "box.longest");
     ledger.longest_with_credit_ms = number(config, "box.longest_with_credit");
+    ledger.known_per_second = config.real("known.per_second");
+    if (!(ledger.known_per_second > 0) || ledger.known_per_second > 1'000)
+        throw std::runtime_error("known.per_second: expected more than 0 and at most 1000");
+    ledger.known_burst = number(config, "known.burst");
     weights = {number(config, "challenge.weight"), number(config, "challenge.mail_weight")};
     max_body = static_cast<std::uint64_t>(config.num("max_body"));
     tarpit_most = number(config, "tarpit");

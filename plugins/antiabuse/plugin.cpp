@@ -7,6 +7,7 @@
 
 #include "libs/abuse/shards.h"
 #include "libs/wsapi/seal.h"
+#include "libs/wsapi/session.h"
 #include "plugins/antiabuse/answer.h"
 #include "plugins/antiabuse/latency.h"
 #include "plugins/antiabuse/operator.h"
@@ -179,6 +180,7 @@ class AntiAbuse final : public sdk::Filter {
         // One clock is read, and the other one told by it.
         const auto wall = now / kMs + wall_ahead_ms_.load(std::memory_order_relaxed);
         reader_.read(s, body, now, wall, here.args, context.read);
+        weighCookie(s, f);
         panel_.prepare(f);
         reader_.readStanding(context.read);
         f.request_key = newId();
@@ -208,6 +210,23 @@ class AntiAbuse final : public sdk::Filter {
         if (d.kind != PSN_VERDICT_DELAY || !tarpit_.hold(s, d.delay_ms)) return sdk::Flow::Continue;
         tarpitted_.add();
         return sdk::Flow::Pause;
+    }
+
+    /// Whoever is known has bounds: beyond them he is one of many, whatever he may do there. A
+    /// cookie that is not ours may be one of a key that was replaced: a page with its files is held
+    /// against nobody, and a call once.
+    void weighCookie(const sdk::FilterStream& s, psn_facts& f) const {
+        if (f.session_key != 0 &&
+            !ledger_.isPersonal(f.session_key, isFile(f.route_class), f.now_ns)) {
+            f.session_key = 0;
+            f.session_class = PSN_SESSION_NONE;
+            f.flags &= ~PSN_FACT_KNOWN_DEVICE;
+        }
+        if ((f.flags & PSN_FACT_FORGED) == 0) return;
+        const auto cookie = wsapi::cookieValue(s.header("cookie"), "bid_class");
+        const auto key = keys_.of(Keys::Kind::Session, cookie.value_or(""));
+        if (isFile(f.route_class) || !ledger_.isNewForgery(f.prefix_key[0], key, f.now_ns))
+            f.flags &= ~PSN_FACT_FORGED;
     }
 
     /// The filter's own rules: bodies that nobody can read, and the penalty box. After the others,

@@ -171,7 +171,7 @@ struct Tables {
         if (f.timers_.size() >= 10'000) return PSN_FULL;
         *id = f.next_timer_;
         f.timers_[f.next_timer_++] = {f.now_ns + static_cast<std::int64_t>(delay) * 1'000'000,
-                                      period, fn, user};
+                                      period, f.generation_, fn, user};
         return PSN_OK;
     }
     static void cancelTimer(const psn_host* h, std::uint64_t id) {
@@ -298,6 +298,17 @@ void FakeHost::cancelTimers() {
     timers_.clear();
 }
 
+void FakeHost::cancelTimers(unsigned generation) {
+    const std::lock_guard<std::mutex> lock(mutex);
+    for (auto it = timers_.begin(); it != timers_.end();)
+        it = it->second.generation <= generation ? timers_.erase(it) : std::next(it);
+}
+
+unsigned FakeHost::nextGeneration() {
+    const std::lock_guard<std::mutex> lock(mutex);
+    return ++generation_;
+}
+
 std::size_t FakeHost::timers() const {
     const std::lock_guard<std::mutex> lock(mutex);
     return timers_.size();
@@ -334,6 +345,7 @@ void FakeHost::advance(std::int64_t ns) {
             timers_.erase(next);
         else
             next->second.due_ns += stepOf(t, end);
+        if (t.period_ms != 0 && t.generation < generation_) continue;
         lock.unlock();
         t.fn(t.user);
         lock.lock();

@@ -65,6 +65,10 @@ class FakeHost {
     /// Waits until the executor is idle; called before an instance ends.
     void drainExecutor();
     void cancelTimers();
+    /// Of the instances of that generation and before.
+    void cancelTimers(unsigned generation);
+    /// From now on timers belong to the next generation; those of the ones before rest.
+    unsigned nextGeneration();
     [[nodiscard]] std::size_t timers() const;
     /// Keyed hash with which facts stand for addresses; never 0.
     [[nodiscard]] std::uint64_t keyOf(std::string_view text) const;
@@ -84,6 +88,7 @@ class FakeHost {
     struct Timer {
         std::int64_t due_ns = 0;
         std::uint64_t period_ms = 0;
+        unsigned generation = 0;
         psn_timer_fn fn = nullptr;
         void* user = nullptr;
     };
@@ -96,6 +101,7 @@ class FakeHost {
     psn_host host_{};
     std::map<std::uint64_t, Timer> timers_;
     std::uint64_t next_timer_ = 1;
+    unsigned generation_ = 1;
     std::condition_variable work_ready_, work_done_;
     std::deque<Work> queue_;
     unsigned busy_ = 0;

@@ -66,12 +66,16 @@ class Harness::Impl {
     const psn_heuristic_factory* heuristic = nullptr;
     psn_heuristic_factory heuristic_copy{};  ///< of an older one the rest stays empty
     const psn_http_service_factory* service = nullptr;
-    psn_instance* instance = nullptr;
+    psn_instance *instance = nullptr, *standby = nullptr;
     bool active = false;
 
     template <typename T>
     void make(const T& f, const std::string& options) {
         config = readOptions(options, f.options, f.option_count);
+        begin(f);
+    }
+    template <typename T>
+    void begin(const T& f) {
         char buffer[512];
         psn_err err{buffer, sizeof buffer, 0};
         if (f.create(host.host(), &config, &instance, &err) != PSN_OK)
@@ -92,7 +96,26 @@ class Harness::Impl {
         if (f.deactivate != nullptr) f.deactivate(instance);
         f.destroy(instance);
     }
+    void endStandby() {
+        if (standby == nullptr) return;
+        host.drainExecutor();
+        if (heuristic->deactivate != nullptr) heuristic->deactivate(standby);
+        heuristic->destroy(standby);
+        standby = nullptr;
+    }
+    void swap() {
+        const auto generation = host.nextGeneration();
+        host.cancelTimers(generation - 2);
+        endStandby();
+        standby = instance;
+        instance = nullptr;
+        begin(*heuristic);
+    }
     void close() {
+        if (standby != nullptr) {
+            host.cancelTimers();
+            endStandby();
+        }
         if (instance == nullptr) return;
         if (filter != nullptr)
             end(*filter);
@@ -135,6 +158,11 @@ Harness::~Harness() {
 }
 void Harness::close() {
     impl_->close();
+}
+void Harness::swap() {
+    if (impl_->heuristic == nullptr || impl_->instance == nullptr)
+        throw std::logic_error("swap() is for a heuristic that is not closed");
+    impl_->swap();
 }
 
 Clock& Harness::clock() {

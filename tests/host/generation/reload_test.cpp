@@ -38,6 +38,32 @@ TEST(Reload, TwoVersionsOfOneSourceAndCountersThatSurvive) {
     EXPECT_EQ(all[1].state, "standby");
 }
 
+TEST(Reload, HeuristicsThatJudgeNobodyRest) {
+    HostUnderTest t;
+    const auto write = [&](const std::string& module) {
+        t.write("", "heuristics: [{id: sample, module: " + module +
+                        ", on_error: allow, config: {beat: 2}}]\n");
+    };
+    const auto ran = [&](const char* version) {
+        return t.metric("browserid_heuristic_sample_ran_" + std::string(version));
+    };
+    const auto further = [&](const char* version, long by) {
+        return await([&, until = ran(version) + by] { return ran(version) >= until; });
+    };
+    write("sample_heuristic.so");
+    ASSERT_EQ(t.start(), "");
+    ASSERT_TRUE(further("1", 5));
+    write("sample_heuristic_v2.so");
+    ASSERT_TRUE(t.reload().ok);
+    const auto rests = ran("1");
+    ASSERT_TRUE(further("2", 20));
+    EXPECT_EQ(ran("1"), rests) << "a detector without requests learns that nobody comes";
+    ASSERT_TRUE(t.revert().ok);
+    const auto reverted = ran("2");
+    EXPECT_TRUE(further("1", 20)) << "it acts again";
+    EXPECT_EQ(ran("2"), reverted);
+}
+
 TEST(Reload, AReplacementUnderTheSamePathWithTheSameTime) {
     HostUnderTest t;
     t.plugin_dir = t.dir + "/plugins";

@@ -78,6 +78,24 @@ class ApiTest : public ::testing::Test {
     Answer answer_;
 };
 
+TEST_F(ApiTest, AClassCookieOfAnotherKeyDoesNotStay) {
+    const auto foreign = *ClassCookies(KeyRing{std::string(32, 'x')}, false)
+                              .signedIn("", "a@b.org", kNow + 86'400'000, kNow);
+    const auto stale = foreign.substr(0, foreign.find(';'));
+    const auto set = [&](const std::string& session) {
+        auto r = get("session_context");
+        r.cookie = session + stale;
+        ask(r);
+        for (const auto& c : answer_.cookies)
+            if (c.starts_with("bid_class=")) return c.substr(0, c.find(';'));
+        return std::string("none");
+    };
+    EXPECT_EQ(set(""), "bid_class=");
+    ClassCookies::Class c;
+    EXPECT_EQ(classes_.read(set(cookieOf(signedIn()) + "; "), c), ClassCookies::Found::Ours)
+        << "a session that goes on gets one of its own";
+}
+
 TEST_F(ApiTest, UnknownCallsAndWrongMethods) {
     EXPECT_EQ(ask(get("nope")), "400 Bad Request: no such api");
     EXPECT_EQ(ask(post("list_emails", "{}")), "400 Bad Request: no such api");

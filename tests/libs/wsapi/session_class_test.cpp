@@ -56,6 +56,19 @@ TEST(ClassCookies, ASessionThatGoesOnAddsNoAddress) {
     EXPECT_TRUE(c.accounts.empty());
 }
 
+TEST(ClassCookies, WhatIsNotOursIsTakenBack) {
+    const auto field = sent(ClassCookies(kOld, true).signedIn("", "a@b.org", kNow + kDay, kNow));
+    const ClassCookies replaced(KeyRing{std::string(32, 'c')}, true);
+    const auto set = replaced.signedOut(field, kNow);
+    ASSERT_TRUE(set);
+    EXPECT_EQ(set->find("bid_class=; path=/; expires=Thu, 01 Jan 1970 00:00:00 GMT"), 0U);
+    EXPECT_FALSE(replaced.signedOut("other=1", kNow));
+    // A session that goes on gets one of the new key.
+    ClassCookies::Class c;
+    EXPECT_EQ(replaced.read(sent(replaced.signedIn(field, "", kNow + kDay, kNow)), c),
+              ClassCookies::Found::Ours);
+}
+
 TEST(ClassCookies, SigningOutKeepsTheBrowserKnown) {
     const ClassCookies cookies(kOld, true);
     const auto in = sent(cookies.signedIn("", "a@b.org", kNow + kDay, kNow));

@@ -176,6 +176,58 @@ TEST(AntiAbuse, AKnownBrowserIsNotInTheBoxOfItsNeighbours) {
         << "known to one account is not known to all";
 }
 
+/// The Cookie field of a browser in which somebody has just signed in.
+std::string signedIn(const Abuse& t, const std::string& address = "a@b.org") {
+    const wsapi::ClassCookies cookies(*wsapi::loadOrCreateKeyRing(t.dir + "/s/class"), true);
+    const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+                         std::chrono::system_clock::now().time_since_epoch())
+                         .count();
+    const auto set = *cookies.signedIn("", address, now + 86'400'000, now);
+    return "Cookie: " + set.substr(0, set.find(';')) + "\r\n";
+}
+
+TEST(AntiAbuse, WhoSignedInIsServedFirstAsOftenAsAPersonAsks) {
+    Abuse t;
+    t.configure("");
+    ASSERT_EQ(t.start(), "");
+    const auto cookie = signedIn(t);
+    const auto asks = cookie + "X-Judge: strangers\r\n";
+    const auto ask = [&] { return t.ask(asks, "", "/wsapi/session_context").status; };
+    EXPECT_EQ(t.ask("X-Judge: strangers\r\n", "", "/wsapi/session_context").status, 403);
+    int passed = 0;
+    while (passed < 2'000 && ask() == 200) ++passed;
+    EXPECT_GE(passed, 60);
+    EXPECT_LT(passed, 2'000) << "who asks more is one of many";
+    EXPECT_EQ(t.ask(asks + "Content-Type: application/x-www-form-urlencoded\r\n",
+                    "email=a%40b.org&pass=x", "/wsapi/authenticate_user")
+                  .status,
+              403)
+        << "whatever account he names";
+    EXPECT_EQ(t.ask(asks, "", "/").status, 200) << "files are counted apart";
+    EXPECT_EQ(t.ask(signedIn(t) + "X-Judge: strangers\r\n", "", "/wsapi/session_context").status,
+              200)
+        << "and other browsers are";
+}
+
+TEST(AntiAbuse, ACookieOfAnotherKeyIsHeldAgainstItsSenderOnce) {
+    Abuse t;
+    t.configure("", "{id: reputation, module: " PERSONA_PLUGIN_DIR
+                    "/antiabuse/reputation.so, on_error: allow, config: {block: 60}}");
+    ASSERT_EQ(t.start(), "");
+    const auto forged = [](int nth) {
+        return "Cookie: bid_class=500000.500000.abcdefghijklmno" + std::to_string(nth) +
+               "..abcdefghijklmnopqrstuv\r\n";
+    };
+    const auto score = [&] { return t.ask("", "", "/wsapi/session_context").status; };
+    for (int load = 0; load < 3; ++load) {
+        for (int file = 0; file < 13; ++file) t.ask(forged(0), "", "/" + std::to_string(file));
+        t.ask(forged(0), "", "/wsapi/session_context");
+    }
+    EXPECT_EQ(score(), 200) << "60 or more";
+    for (int nth = 1; nth < 6; ++nth) t.ask(forged(nth), "", "/wsapi/session_context");
+    EXPECT_EQ(score(), 429) << "who tries many";
+}
+
 TEST(AntiAbuse, TheTrustedAreNeverRefusedAndNeverStruck) {
     Abuse t;
     t.configure("trusted: [127.0.0.0/8], strikes: {box_after: 3}");

@@ -92,6 +92,21 @@ TEST_F(Trials, OtherLimitsAreComparedThenCommitted) {
     EXPECT_EQ(aa({"diff", "rate"}).code, 1) << "nothing is tried any more";
 }
 
+TEST_F(Trials, TimersOfWhatIsTriedWriteNothing) {
+    configure(sampleBlock("beat: 2"));
+    ASSERT_EQ(start(), "");
+    ASSERT_EQ(aa({"load", "sample", "sample_heuristic_v2.so"}).code, 0);
+    const std::string tried = "browserid_heuristic_sample_candidate_";
+    ASSERT_TRUE(await([&] { return metric(tried + "ran_2") > 10; })) << "it learns";
+    EXPECT_EQ(metric(tried + "written_2"), 0);
+    EXPECT_GT(metric("browserid_heuristic_sample_written_1"), 0);
+    ASSERT_EQ(aa({"abort", "sample"}).code, 0);
+    const auto before = metric(tried + "ran_2"),
+               acting = metric("browserid_heuristic_sample_ran_1");
+    ASSERT_TRUE(await([&] { return metric("browserid_heuristic_sample_ran_1") > acting + 20; }));
+    EXPECT_LE(metric(tried + "ran_2"), before + 1) << "what is given up rests";
+}
+
 TEST_F(Trials, WhatIsCommittedStaysUntilTheConfigurationChanges) {
     configure(sampleBlock("weight: 0"));
     ASSERT_EQ(start(), "");

@@ -115,7 +115,7 @@ class Surge final : public sdk::Heuristic {
     }
 
   private:
-    enum Rule : std::uint32_t { kSucceeded = 1, kWorked, kUses, kOfNetwork, kShared };
+    enum Rule : std::uint32_t { kSucceeded = 1, kWorked, kUses, kShared, kOfNetwork = 8 };
     static constexpr Rate kHour{3'600'000, 1};
     static constexpr std::uint32_t kPass = 600'000;
     static constexpr Rate kOnce{kPass, 1};
@@ -172,21 +172,32 @@ class Surge final : public sdk::Heuristic {
             worked = table_->peek(visitor, kWorked, kOnce, 1, now).allowed == 0 &&
                      table_->take(visitor, kUses, uses_, 1, now).allowed != 0;
         }
-        const auto rate = scaled(worked_, f);
-        if (worked) {
-            // Machines are patient.
-            const auto a = table_->take(f.prefixKey(0), kOfNetwork, rate, 1, now);
-            return a.allowed != 0
-                       ? Verdict::abstain()
-                       : explained(Verdict::throttle(a.retry_after_ms, "worked"), f, a, rate);
-        }
+        if (worked) return charge(f);
         if (isShared(f)) return Verdict::abstain();
+        const auto rate = scaled(worked_, f);
         const auto a = table_->peek(f.prefixKey(0), kOfNetwork, rate, 1, now);
         // Harder the more the network had of it.
         const auto more = 3ULL * a.spent_ms / rate.windowMs();
         return explained(
             Verdict::challenge(level_ + static_cast<std::uint32_t>(std::min(3ULL, more)), "work"),
             f, a, rate);
+    }
+
+    /// Machines are patient. One that has many networks is told by the wider one that holds them.
+    [[nodiscard]] Verdict charge(const Facts& f) const {
+        const auto rateOf = [&](std::uint32_t i) {
+            return scaled(worked_, f).times(abuse::kWider[i]);
+        };
+        for (std::uint32_t i = 0; i < 3; ++i) {
+            if (f.prefixKey(i) == 0) continue;
+            const auto rate = rateOf(i);
+            const auto a = table_->take(f.prefixKey(i), kOfNetwork + i, rate, 1, f.nowNs());
+            if (a.allowed != 0) continue;
+            for (std::uint32_t k = 0; k < i; ++k)
+                table_->refund(f.prefixKey(k), kOfNetwork + k, rateOf(k), 1, f.nowNs());
+            return explained(Verdict::throttle(a.retry_after_ms, "worked"), f, a, rate);
+        }
+        return Verdict::abstain();
     }
 
     /// [control] Once a second.

@@ -105,6 +105,9 @@ class Harness {
     [[nodiscard]] std::string command(std::string_view words);
     /// Answers of the fake http-client, in order; when none is left: PSN_UNREACHABLE.
     void answerCall(unsigned status, std::string body);
+    /// A reload, of a heuristic: another instance with the same options takes over. The one before
+    /// is in standby and its repeated timers rest; the one before that ends.
+    void swap();
     /// Ends the instance as the host would (deactivate, destroy); the destructor does it else.
     void close();
 

@@ -136,6 +136,28 @@ TEST_F(Surge, WhoWorksForVeryManyIsAMachine) {
     EXPECT_EQ(ask(9'000).agent("another").evaluate().level, 13U) << "harder for its neighbours";
 }
 
+TEST_F(Surge, ManyNetworksOfOneWhoWorksAreOneMachine) {
+    live(120);
+    attack(3);
+    std::map<std::string, int> became;
+    const auto work = [&](const std::string& half, int networks) {
+        became.clear();
+        for (int i = 0; i < networks; ++i)
+            ++became[said(pass(harness_.facts()
+                                   .from("2001:db8:" + half + std::to_string(i) + "::1")
+                                   .agent("agent")
+                                   .priority(3)
+                                   .flags(PSN_FACT_PAID)
+                                   .routeClass(PSN_ROUTE_CONTEXT),
+                               {}))];
+    };
+    work("1:70", 100);  // decimal digits in one /56 of 7000 to 7099
+    EXPECT_EQ(became["pass"], 100);
+    work("2:", 9'000);
+    EXPECT_EQ(became["pass"], 480) << "a /48 is sixteen networks";
+    EXPECT_EQ(became["throttle worked"], 8'520);
+}
+
 TEST_F(Surge, WherePeopleSignInSomeGoOnAsEver) {
     live(120);
     attack(3);
@@ -169,6 +191,26 @@ TEST_F(Surge, MailsHaveAFloodOfTheirOwn) {
     }
     EXPECT_EQ(last, "challenge work");
     EXPECT_EQ(said(ask(9'000).evaluate()), "pass");
+}
+
+/// The one in standby hears nobody; what it makes of that is nothing that others begin with.
+TEST_F(Surge, WhatIsUsualOutlivesSwapsHoursApart) {
+    const auto strangers = [&](int for_seconds) {
+        std::map<std::string, int> became;
+        for (int s = 0; s < for_seconds; ++s) {
+            for (int i = 0; i < 20; ++i) ++became[said(pass(ask(n_++ % 5'000), {}))];
+            harness_.clock().advance(seconds(1));
+        }
+        return became;
+    };
+    strangers(900);
+    harness_.clock().advance(milliseconds(5'300));
+    harness_.swap();
+    // Each writes what it knows every ten seconds, and the first one's turn was the last.
+    EXPECT_EQ(strangers(10'807)["pass"], 216'140);
+    harness_.swap();
+    EXPECT_EQ(strangers(60)["pass"], 1'200);
+    EXPECT_EQ(harness_.metric("alarms"), 0);
 }
 
 }  // namespace

@@ -86,5 +86,68 @@ TEST(Verifications, InAFloodOfBadOnesThoseInNoStandingHaveFewer) {
     EXPECT_GT(attack(3), 49) << "calm for a minute, then seen again";
 }
 
+/// Whoever likes posts what he likes into a site's form of sign-in: the site is not refused for it,
+/// nor are others at its provider.
+TEST(Verifications, OthersGarbageNeverStopsASite) {
+    Harness h(pluginPath("verify"));
+    int refused = 0;
+    const auto site = [&](std::uint32_t code) {
+        refused += said(pass(verification(h, "192.0.2.5"), {code})) == "pass" ? 0 : 1;
+    };
+    // Ten minutes, 100 good ones.
+    for (int i = 0; i < 100; ++i) {
+        site(PSN_OUTCOME_VERIFY_OK);
+        if (i % 10 < 3) site(PSN_OUTCOME_VERIFY_BADKEY);
+        h.clock().advance(std::chrono::seconds(6));
+    }
+    EXPECT_EQ(refused, 0);
+    // A quiet night, and then 3 of them a second.
+    h.clock().advance(std::chrono::hours(8));
+    for (int i = 0; i < 3'600; ++i) {
+        site(PSN_OUTCOME_VERIFY_BADKEY);
+        if (i % 300 == 299) site(PSN_OUTCOME_VERIFY_OK);
+        h.clock().advance(std::chrono::milliseconds(333));
+    }
+    EXPECT_EQ(refused, 0);
+    EXPECT_EQ(said(pass(verification(h, "192.0.2.6"), {PSN_OUTCOME_VERIFY_BAD})), "pass");
+    int passed = 0;
+    for (int i = 0; i < 100; ++i)
+        passed += said(pass(verification(h, "198.51.100.9"), {PSN_OUTCOME_VERIFY_BAD})) == "pass";
+    EXPECT_EQ(passed, 20) << "nor is what the site was sent a flood of others";
+}
+
+TEST(Verifications, AFewGoodOnesMakeNoSiteOfWhoSendsBadOnes) {
+    Harness h(pluginPath("verify"));
+    for (int i = 0; i < 9; ++i) pass(verification(h, "192.0.2.5"), {PSN_OUTCOME_VERIFY_OK});
+    int passed = 0;
+    for (int i = 0; i < 200; ++i)
+        passed += said(pass(verification(h, "192.0.2.5"), {PSN_OUTCOME_VERIFY_BAD})) == "pass";
+    EXPECT_EQ(passed, 20);
+}
+
+TEST(Verifications, WhatIsUsualAmongBadOnesOutlivesASwap) {
+    Harness h(pluginPath("verify"));
+    // Ten bad ones a second are usual here, of ever other networks.
+    int n = 0;
+    const auto live = [&](int for_seconds) {
+        for (int s = 0; s < for_seconds; ++s) {
+            for (int i = 0; i < 10; ++i, ++n)
+                pass(verification(h, "10." + std::to_string(n / 250 % 250) + "." +
+                                         std::to_string(n % 250) + ".1"),
+                     {PSN_OUTCOME_VERIFY_BAD});
+            h.clock().advance(std::chrono::seconds(1));
+        }
+    };
+    live(300);
+    // Nothing for two minutes, which is what a new one would take for usual.
+    h.swap();
+    h.clock().advance(std::chrono::seconds(120));
+    live(60);
+    int passed = 0;
+    for (int i = 0; i < 40; ++i)
+        passed += said(pass(verification(h, "203.0.113.9"), {PSN_OUTCOME_VERIFY_BAD})) == "pass";
+    EXPECT_EQ(passed, 20) << "no flood: its budget is whole";
+}
+
 }  // namespace
 }  // namespace persona::testing

@@ -1,5 +1,6 @@
 /* psn.timer/1: calls later, or again and again. The host cancels all timers of an instance before
- * deactivate. */
+ * deactivate. Those of a heuristic that repeat rest while its generation judges nobody: before it
+ * is published, and in standby. */
 #pragma once
 
 #include "../host.h"

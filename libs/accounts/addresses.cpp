@@ -9,24 +9,21 @@ namespace {
 
 constexpr Claim kProvenByIdp{AddressType::Primary, true, true};
 
-bool hasProvenAddress(Connection& connection, UserId user) {
-    return connection
-        .first("SELECT id FROM address WHERE user_id = ? AND verified = 1 LIMIT 1", {user})
-        .has_value();
-}
-
 }  // namespace
 
 Outcome<Writer::Opened> Writer::createUserWithPrimaryEmail(const Address& address, Millis now_ms) {
     return transact(
         database_, [address, random = random_, now_ms](Connection& connection) -> Outcome<Opened> {
-            if (const auto known = findAddress(connection, address.key())) {
-                if (hasProvenAddress(connection, known->user))
-                    return Opened{known->user, sessionEpochOf(connection, known->user), false};
-                // Nobody has proven anything in that account yet; this caller just did. Locked, and
-                // looked at once more: its owner may be proving it this very moment.
-                if (!lockAccount(connection, known->user)) again("the account went away");
-                if (hasProvenAddress(connection, known->user)) again("the account was proven");
+            const auto known = findAddress(connection, address.key());
+            if (known && known->verified)
+                return Opened{known->user, sessionEpochOf(connection, known->user), false};
+            // Nobody has proven this address in that account; this caller just did. Locked, and
+            // looked at once more: its owner may be proving it this very moment.
+            if (known && !lockAccount(connection, known->user)) again("the account went away");
+            if (known && findAddress(connection, address.key()) != known)
+                again("the address was proven or moved");
+            // Where another address was proven the account is somebody else's, who keeps it.
+            if (known && !hasProvenAddress(connection, known->user)) {
                 if (!claimAddress(connection, random, address, known->user,
                                   {AddressType::Primary, true, false}, now_ms))
                     again("the account went away");
@@ -40,7 +37,7 @@ Outcome<Writer::Opened> Writer::createUserWithPrimaryEmail(const Address& addres
             }
             const UserId user = insertAccount(connection, random, std::nullopt, now_ms);
             if (!claimAddress(connection, random, address, user,
-                              {AddressType::Primary, true, false}, now_ms))
+                              {AddressType::Primary, true, known.has_value()}, now_ms))
                 again("the account went away");
             return Opened{user, sessionEpochOf(connection, user), true};
         });
@@ -107,6 +104,7 @@ Outcome<std::int64_t> Writer::revokeSessions(UserId user) {
     return transact(database_, [user](Connection& connection) -> Outcome<std::int64_t> {
         if (!lockAccount(connection, user)) return fail(Reason::NotFound);
         endSessions(connection, user);
+        dropAdditions(connection, user);
         return sessionEpochOf(connection, user);
     });
 }

@@ -43,9 +43,10 @@ void setPassword(Connection& connection, UserId user, const std::string& hash, M
     clearTries(connection, user);
 }
 
-/// W1: a staged hash serves the kind and the account that it was staged for, and only while nobody
-/// has set a password since.
-void inheritHash(Connection& connection, const StagedRow& row, UserId user, Millis now_ms) {
+/// W1: a staged hash serves the kind and the account that it was staged for. One of a sign-up is
+/// whoever's who staged it last: it counts only for who has shown that password, and the mailbox.
+void inheritHash(Connection& connection, const StagedRow& row, UserId user, ShownBy shown,
+                 Millis now_ms) {
     const auto& hash = row.staged.password_hash;
     const auto account = findUser(connection, user);
     if (!hash || !account) return;
@@ -53,9 +54,9 @@ void inheritHash(Connection& connection, const StagedRow& row, UserId user, Mill
         if (!account->password_hash) setPassword(connection, user, *hash, now_ms);
         return;
     }
-    if (account->password_hash == hash || account->password_set_ms > row.staged.created_ms) return;
-    // Re-staged by somebody who did not make the account and now has proven the address: whoever
-    // made it has no more business in it.
+    if (shown == ShownBy::Session || account->password_hash == hash) return;
+    // Whoever made the account, or changed its password, has proven nothing: they have no more
+    // business in it.
     setPassword(connection, user, *hash, now_ms);
     endSessions(connection, user);
 }
@@ -94,10 +95,10 @@ Outcome<Completion> Writer::completeNewAccount(std::string_view token, Millis no
         });
 }
 
-Outcome<Completion> Writer::completeEmail(std::string_view token, Millis now_ms) {
+Outcome<Completion> Writer::completeEmail(std::string_view token, ShownBy shown, Millis now_ms) {
     return transact(
         database_,
-        [digest = tokenDigest(token), random = random_,
+        [digest = tokenDigest(token), random = random_, shown,
          now_ms](Connection& connection) -> Outcome<Completion> {
             const auto row = pending(connection, digest, now_ms);
             if (!row) return row.failure();
@@ -105,7 +106,7 @@ Outcome<Completion> Writer::completeEmail(std::string_view token, Millis now_ms)
             if (kind != StagedKind::Unverified && kind != StagedKind::AddEmail &&
                 kind != StagedKind::Reverify)
                 return fail(Reason::WrongKind);
-            const UserId user = row->staged.user.value_or(0);
+            UserId user = row->staged.user.value_or(0);
             if (kind != StagedKind::AddEmail) {
                 // These confirm what the account has; they bring nothing back that has
                 // left it.
@@ -113,10 +114,15 @@ Outcome<Completion> Writer::completeEmail(std::string_view token, Millis now_ms)
                 const auto known = findAddress(connection, row->key);
                 if (!known || known->user != user) return fail(Reason::Stale);
             }
+            // Somebody has proven an address of their own in that account meanwhile: it stays
+            // theirs, and this address leaves it.
+            if (kind == StagedKind::Unverified && shown == ShownBy::Password &&
+                hasProvenAddress(connection, user))
+                user = insertAccount(connection, random, row->staged.password_hash, now_ms);
             bool took = false;
             if (!claimAddress(connection, random, addressOf(*row), user, {}, now_ms, &took))
                 return fail(Reason::NoSuchToken);
-            inheritHash(connection, *row, user, now_ms);
+            inheritHash(connection, *row, user, shown, now_ms);
             auto completion = consume(connection, *row, digest, user, now_ms);
             completion.took = took;
             return completion;

@@ -102,6 +102,17 @@ std::optional<AddressRow> findAddress(Connection& connection, std::string_view k
                       row->number(3) != 0, row->text(4)};
 }
 
+bool hasProvenAddress(Connection& connection, UserId user) {
+    return connection
+        .first("SELECT id FROM address WHERE user_id = ? AND verified = 1 LIMIT 1", {user})
+        .has_value();
+}
+
+void dropAdditions(Connection& connection, UserId user) {
+    connection.execute("DELETE FROM staged WHERE user_id = ? AND kind = ?",
+                       {user, std::int64_t(StagedKind::AddEmail)});
+}
+
 bool claimAddress(Connection& connection, const Random& random, const Address& address, UserId user,
                   Claim claim, Millis now_ms, bool* took) {
     const auto before = findAddress(connection, address.key());

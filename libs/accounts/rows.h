@@ -34,6 +34,10 @@ void deleteAccount(Connection& connection, UserId user);
 /// W13. The account must be locked. True: it was empty and is gone.
 bool deleteIfEmpty(Connection& connection, UserId user);
 void endSessions(Connection& connection, UserId user);
+/// Whether anybody has proven any address of that account.
+[[nodiscard]] bool hasProvenAddress(Connection& connection, UserId user);
+/// Forgets what sessions of the account that have ended have staged to add to it.
+void dropAdditions(Connection& connection, UserId user);
 [[nodiscard]] std::int64_t sessionEpochOf(Connection& connection, UserId user);
 /// Also forgets the counts of the account's devices.
 void clearTries(Connection& connection, UserId user);

@@ -75,7 +75,9 @@ Outcome<Writer::Unverified> Writer::stageUnverified(const Address& address, std:
             auto request = wanted;
             Unverified out;
             const auto known = findAddress(connection, request.address.key());
-            if (known && known->verified) {
+            // Unproven in an account of which something is proven: a reset has left it so. Whoever
+            // stages here need not be that account's owner.
+            if (known && (known->verified || hasProvenAddress(connection, known->user))) {
                 request.kind = StagedKind::NewAccount;
             } else if (known) {
                 if (!lockAccount(connection, known->user)) again("the account went away");

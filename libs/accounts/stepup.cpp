@@ -78,6 +78,17 @@ Outcome<std::string> Writer::makeNotMe(UserId user, const Address& address, Mill
                     });
 }
 
+namespace {
+
+bool isUnprovenSignUp(Connection& connection, const std::string& staged_id) {
+    return connection
+        .first("SELECT id FROM staged WHERE id = ? AND kind = ?",
+               {staged_id, std::int64_t(StagedKind::Unverified)})
+        .has_value();
+}
+
+}  // namespace
+
 Outcome<Done> Writer::reportNotMe(std::string_view token, Millis now_ms) {
     return transact(
         database_, [digest = tokenDigest(token), now_ms](Connection& connection) -> Outcome<Done> {
@@ -88,15 +99,28 @@ Outcome<Done> Writer::reportNotMe(std::string_view token, Millis now_ms) {
                 // An unblock link may be in the hands of the same stranger.
                 connection.execute("DELETE FROM notice WHERE user_id = ? AND kind = ?",
                                    {*notice->user, std::int64_t(NoticeKind::Unblock)});
-                // An account that claimed this mailbox without proof loses the claim.
-                connection.execute(
-                    "DELETE FROM address WHERE address_key = ? AND user_id = ? AND verified = 0",
-                    {notice->key, *notice->user});
-                if (notice->staged_id) (void)deleteIfEmpty(connection, *notice->user);
+                dropAdditions(connection, *notice->user);
+                // An account that claimed this mailbox without any proof loses the claim. One that
+                // a reset left unproven is its owner's.
+                if (notice->staged_id && isUnprovenSignUp(connection, *notice->staged_id) &&
+                    !hasProvenAddress(connection, *notice->user)) {
+                    connection.execute(
+                        "DELETE FROM address WHERE address_key = ? AND user_id = ? AND verified = "
+                        "0",
+                        {notice->key, *notice->user});
+                    (void)deleteIfEmpty(connection, *notice->user);
+                }
             }
             if (notice->staged_id)
                 connection.execute("DELETE FROM staged WHERE id = ?", {*notice->staged_id});
-            connection.execute("DELETE FROM notice WHERE digest = ?", {digest});
+            if (notice->user) {
+                connection.execute("DELETE FROM notice WHERE digest = ?", {digest});
+                return Done{};
+            }
+            // A completion at the same time gives it the account whose sessions are to end.
+            if (connection.execute("DELETE FROM notice WHERE digest = ? AND user_id IS NULL",
+                                   {digest}) != 1)
+                again("the operation was completed");
             return Done{};
         });
 }

@@ -46,6 +46,12 @@ enum class StagedKind {
     Transition,  ///< stage_transition: the new password was staged
 };
 
+/// What whoever completes an operation has shown beside its token.
+enum class ShownBy {
+    Session,   ///< one of the account, by password
+    Password,  ///< the one that was staged, or the account's where none was
+};
+
 /// A pending operation; its token went out by mail.
 struct Staged {
     StagedKind kind = StagedKind::NewAccount;

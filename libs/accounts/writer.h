@@ -64,9 +64,12 @@ class Writer {
     /// NewAccount. The address leaves any other account, whose sessions end; emptied ones go (W13).
     [[nodiscard]] Outcome<Completion> completeNewAccount(std::string_view token, Millis now_ms);
     /// Unverified, AddEmail, Reverify. A staged hash becomes the password of an account that has
-    /// none (AddEmail), or that has not changed it since (Unverified). Stale: Reverify of an
-    /// address that moved away.
-    [[nodiscard]] Outcome<Completion> completeEmail(std::string_view token, Millis now_ms);
+    /// none (AddEmail); of an unproven one when that password was shown (Unverified), else nothing
+    /// but the address is proven. Where the account has another proven address by then, whoever has
+    /// shown the password gets an account of their own. Stale: Unverified or Reverify of an address
+    /// that moved away.
+    [[nodiscard]] Outcome<Completion> completeEmail(std::string_view token, ShownBy shown,
+                                                    Millis now_ms);
     /// Reset with `new_hash`, Transition without. Ends all sessions, resets the counts, un-verifies
     /// the other secondary addresses. PasswordRequired; Stale: the address moved away, or the
     /// password was changed after a transition was staged.
@@ -96,8 +99,9 @@ class Writer {
         std::int64_t session_epoch = 0;
         bool created = false;  ///< false: the address was known, this is its account
     };
-    /// For a proven address. One that was claimed in an account without any proven address
+    /// For a proven address. One that is unproven in an account without any proven address
     /// (stage_user with allowUnverified) takes that account over: its password and sessions end.
+    /// One that is unproven beside a proven one leaves that account for a new one.
     [[nodiscard]] Outcome<Opened> createUserWithPrimaryEmail(const Address& address, Millis now_ms);
     /// Proven by an assertion: comes to this account from wherever it was. Value: whether another
     /// account had proven it. NotFound.

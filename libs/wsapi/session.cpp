@@ -212,8 +212,9 @@ std::string SessionCookies::writePending(const Pending& pending, std::int64_t no
 
 void SessionCookies::signIn(Session& s, const SignIn& how, std::string_view user_agent,
                             std::int64_t now_ms) const {
-    // Never lowered: who has shown the password stays at that level.
-    if (s.userid == how.userid && s.level == Level::Password && how.level == Level::Assertion)
+    // Never lowered: who has shown the password stays at that level, unless it has ended since.
+    if (s.userid == how.userid && s.level == Level::Password && how.level == Level::Assertion &&
+        s.epoch == how.epoch)
         return;
     if (how.renew) renew(s, how.ephemeral, user_agent, now_ms);
     s.userid = how.userid;

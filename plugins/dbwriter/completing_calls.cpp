@@ -85,12 +85,15 @@ Step completeEmailConfirmation(const Writes& w, Call& call) {
     if (staged->kind != StagedKind::Unverified && staged->kind != StagedKind::AddEmail &&
         staged->kind != StagedKind::Reverify)
         return wsapi::noSuchToken();
-    const auto finish = [&w](Call& c) -> Step {
-        return completed(w, c, w.writer.completeEmail(c.text("token"), c.now_ms), nullptr, false,
-                         "complete_email_confirmation.success");
+    const auto finishBy = [&w](accounts::ShownBy shown) {
+        return [&w, shown](Call& c) -> Step {
+            return completed(w, c, w.writer.completeEmail(c.text("token"), shown, c.now_ms),
+                             nullptr, false, "complete_email_confirmation.success");
+        };
     };
     if (call.session.level == wsapi::Level::Password && staged->user == call.session.userid)
-        return finish(call);
+        return finishBy(accounts::ShownBy::Session)(call);
+    const auto finish = finishBy(accounts::ShownBy::Password);
     const auto pass = call.given("pass");
     if (!pass) return wsapi::refusal(401, "password required");
     auto secret = std::make_shared<Secret>(*pass);

@@ -34,7 +34,32 @@ TEST_P(StoreTest, AProofTakesOverAnAccountInWhichNobodyHasProvenAnything) {
     EXPECT_EQ(user(opened->user).password_hash, std::nullopt);
     EXPECT_GT(epoch(opened->user), squatter->session_epoch);
     EXPECT_TRUE(info("a@x.example").verified);
-    EXPECT_EQ(why(writer().completeEmail(squatter->tokens.token, kNow + 2)), "NoSuchToken");
+    EXPECT_EQ(why(writer().completeEmail(squatter->tokens.token, ShownBy::Password, kNow + 2)),
+              "NoSuchToken");
+}
+
+TEST_P(StoreTest, AProofTakesTheAddressOutOfAnAccountInWhichAnotherWasProven) {
+    const auto squatter = writer().stageUnverified(at("a@x.example"), "evil", "s", {}, kNow);
+    ASSERT_EQ(why(writer().addPrimaryEmail(*squatter->user, at("evil@idp.example"), kNow)), "ok");
+    const auto before = epoch(*squatter->user);
+    const auto opened = writer().createUserWithPrimaryEmail(at("a@x.example"), kNow + 1);
+    ASSERT_TRUE(opened);
+    EXPECT_TRUE(opened->created);
+    EXPECT_NE(opened->user, *squatter->user);
+    EXPECT_EQ(info("a@x.example").user, opened->user);
+    EXPECT_TRUE(info("a@x.example").verified);
+    EXPECT_EQ(user(opened->user).password_hash, std::nullopt);
+    EXPECT_EQ(user(*squatter->user).password_hash, "evil");
+    EXPECT_GT(epoch(*squatter->user), before);
+}
+
+TEST_P(StoreTest, RevokedSessionsLeaveNothingBehindThatTheyHaveStaged) {
+    const auto id = primaryWith("v@idp.example");
+    const auto add = writer().stageEmail(id, at("evil@x.example"), "evil", "s", unlimited(), kNow);
+    ASSERT_TRUE(add) << add.error();
+    ASSERT_EQ(why(writer().revokeSessions(id)), "ok");
+    EXPECT_EQ(why(writer().completeEmail(add->token, ShownBy::Password, kNow)), "NoSuchToken");
+    EXPECT_EQ(user(id).password_hash, std::nullopt);
 }
 
 TEST_P(StoreTest, AddingAPrimaryTakesItFromAnyOtherAccount) {
@@ -72,7 +97,7 @@ TEST_P(StoreTest, RemovingTheLastAddressRemovesTheAccountWithAllThatRefersToIt) 
     const auto id = accountWith("a@x.example");
     const auto other = accountWith("z@x.example");
     const auto add = writer().stageEmail(id, at("b@x.example"), {}, "s", unlimited(), kNow);
-    ASSERT_EQ(why(writer().completeEmail(add->token, kNow)), "ok");
+    ASSERT_EQ(why(writer().completeEmail(add->token, ShownBy::Password, kNow)), "ok");
     (void)writer().stageEmail(id, at("c@x.example"), {}, "s", unlimited(), kNow);
     (void)writer().reserveLoginAttempt(id, "device", {}, kNow);
 
@@ -94,7 +119,7 @@ TEST_P(StoreTest, RemovingTheLastAddressRemovesTheAccountWithAllThatRefersToIt) 
 TEST_P(StoreTest, RemovingAnAddressEndsWhatWasPendingForIt) {
     const auto id = accountWith("a@x.example");
     const auto add = writer().stageEmail(id, at("b@x.example"), {}, "s", unlimited(), kNow);
-    ASSERT_EQ(why(writer().completeEmail(add->token, kNow)), "ok");
+    ASSERT_EQ(why(writer().completeEmail(add->token, ShownBy::Password, kNow)), "ok");
     const auto reset = writer().stageReset(at("b@x.example"), "s", unlimited(), kNow);
     ASSERT_EQ(why(writer().removeEmail(id, at("b@x.example"), kNow)), "ok");
     EXPECT_EQ(why(writer().completeReset(reset->token, "h", kNow)), "NoSuchToken");

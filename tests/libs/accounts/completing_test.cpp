@@ -27,7 +27,8 @@ TEST_P(StoreTest, ATokenClickedTwiceDoesNothingTheSecondTime) {
     const auto done = writer().completeNewAccount(staged->token, kNow + 1);
     const auto before = epoch(done->user);
     EXPECT_EQ(why(writer().completeNewAccount(staged->token, kNow + 2)), "AlreadyUsed");
-    EXPECT_EQ(why(writer().completeEmail(staged->token, kNow + 2)), "AlreadyUsed");
+    EXPECT_EQ(why(writer().completeEmail(staged->token, ShownBy::Password, kNow + 2)),
+              "AlreadyUsed");
     EXPECT_EQ(why(writer().completeReset(staged->token, "evil", kNow + 2)), "AlreadyUsed");
     EXPECT_EQ(why(writer().reserveStagedAttempt(staged->token, 9, kNow + 2)), "AlreadyUsed");
     EXPECT_EQ(epoch(done->user), before);
@@ -43,7 +44,7 @@ TEST_P(StoreTest, ATokenClickedTwiceDoesNothingTheSecondTime) {
 TEST_P(StoreTest, UnknownTokensAreNoDatabaseTrouble) {  // W9
     const std::string token(48, 'x');
     EXPECT_EQ(why(writer().completeNewAccount(token, kNow)), "NoSuchToken");
-    EXPECT_EQ(why(writer().completeEmail(token, kNow)), "NoSuchToken");
+    EXPECT_EQ(why(writer().completeEmail(token, ShownBy::Password, kNow)), "NoSuchToken");
     EXPECT_EQ(why(writer().completeReset(token, "h", kNow)), "NoSuchToken");
     EXPECT_EQ(why(writer().reserveStagedAttempt(token, 9, kNow)), "NoSuchToken");
     EXPECT_EQ(why(writer().completeUnblock(token, kNow)), "NoSuchToken");
@@ -59,15 +60,15 @@ TEST_P(StoreTest, ATokenAtTheWrongCompletionIsNotBurnt) {  // W8
     const auto create = writer().stageNewAccount(at("n@x.example"), "h", "s", unlimited(), kNow);
     const auto add = writer().stageEmail(id, at("b@x.example"), {}, "s", unlimited(), kNow);
     const auto reset = writer().stageReset(at("a@x.example"), "s", unlimited(), kNow);
-    EXPECT_EQ(why(writer().completeEmail(create->token, kNow)), "WrongKind");
+    EXPECT_EQ(why(writer().completeEmail(create->token, ShownBy::Password, kNow)), "WrongKind");
     EXPECT_EQ(why(writer().completeReset(create->token, "h", kNow)), "WrongKind");
     EXPECT_EQ(why(writer().completeNewAccount(add->token, kNow)), "WrongKind");
     EXPECT_EQ(why(writer().completeReset(add->token, "h", kNow)), "WrongKind");
     EXPECT_EQ(why(writer().completeNewAccount(reset->token, kNow)), "WrongKind");
-    EXPECT_EQ(why(writer().completeEmail(reset->token, kNow)), "WrongKind");
+    EXPECT_EQ(why(writer().completeEmail(reset->token, ShownBy::Password, kNow)), "WrongKind");
     EXPECT_EQ(why(writer().completeReset(reset->token, {}, kNow)), "PasswordRequired");
     EXPECT_EQ(why(writer().completeNewAccount(create->token, kNow)), "ok");
-    EXPECT_EQ(why(writer().completeEmail(add->token, kNow)), "ok");
+    EXPECT_EQ(why(writer().completeEmail(add->token, ShownBy::Password, kNow)), "ok");
     EXPECT_EQ(why(writer().completeReset(reset->token, "h2", kNow)), "ok");
 }
 
@@ -75,7 +76,7 @@ TEST_P(StoreTest, CompletingForAKnownAddressMovesItEndsTheOldSessionsAndDropsEmp
     const auto alone = accountWith("a@x.example", "old");
     const auto two = accountWith("b@x.example", "old");
     const auto more = writer().stageEmail(two, at("c@x.example"), {}, "s", unlimited(), kNow);
-    ASSERT_EQ(why(writer().completeEmail(more->token, kNow)), "ok");
+    ASSERT_EQ(why(writer().completeEmail(more->token, ShownBy::Password, kNow)), "ok");
     const auto before = epoch(two);
 
     const auto moved = accountWith("a@x.example", "new");
@@ -93,7 +94,7 @@ TEST_P(StoreTest, AddingAnAddressKeepsSessionsAndPassword) {
     const auto id = accountWith("a@x.example", "h");
     const auto before = epoch(id);
     const auto staged = writer().stageEmail(id, at("B@x.example"), {}, "s", unlimited(), kNow);
-    const auto done = writer().completeEmail(staged->token, kNow);
+    const auto done = writer().completeEmail(staged->token, ShownBy::Password, kNow);
     ASSERT_TRUE(done) << done.error();
     EXPECT_EQ(done->user, id);
     EXPECT_EQ(done->session_epoch, before);
@@ -106,7 +107,7 @@ TEST_P(StoreTest, AFirstSecondaryGivesAPrimaryOnlyAccountItsPassword) {
     const auto id = primaryWith("p@idp.example");
     const auto before = epoch(id);
     const auto staged = writer().stageEmail(id, at("b@x.example"), "fresh", "s", unlimited(), kNow);
-    ASSERT_EQ(why(writer().completeEmail(staged->token, kNow)), "ok");
+    ASSERT_EQ(why(writer().completeEmail(staged->token, ShownBy::Password, kNow)), "ok");
     EXPECT_EQ(user(id).password_hash, "fresh");
     EXPECT_EQ(epoch(id), before);
     EXPECT_EQ(info("b@x.example").type, AddressType::Secondary);
@@ -117,8 +118,8 @@ TEST_P(StoreTest, AHashStagedForAnAccountWithoutPasswordIsDroppedWhenItGotOneMea
     const auto id = primaryWith("p@idp.example");
     const auto one = writer().stageEmail(id, at("b@x.example"), "one", "s", unlimited(), kNow);
     const auto two = writer().stageEmail(id, at("c@x.example"), "two", "s", unlimited(), kNow);
-    ASSERT_EQ(why(writer().completeEmail(one->token, kNow)), "ok");
-    ASSERT_EQ(why(writer().completeEmail(two->token, kNow)), "ok");
+    ASSERT_EQ(why(writer().completeEmail(one->token, ShownBy::Password, kNow)), "ok");
+    ASSERT_EQ(why(writer().completeEmail(two->token, ShownBy::Password, kNow)), "ok");
     EXPECT_EQ(user(id).password_hash, "one");
     EXPECT_EQ(info("c@x.example").user, id);
 }
@@ -130,7 +131,7 @@ TEST_P(StoreTest, AnAttackersStagedHashNeverBecomesTheVictimsPassword) {  // W1
     };
     evil("new@x.example");
     const auto add = writer().stageEmail(victim, at("new@x.example"), {}, "s", unlimited(), kNow);
-    ASSERT_EQ(why(writer().completeEmail(add->token, kNow)), "ok");
+    ASSERT_EQ(why(writer().completeEmail(add->token, ShownBy::Password, kNow)), "ok");
     EXPECT_EQ(user(victim).password_hash, "victims");
 
     const auto reset = writer().stageReset(at("v@x.example"), "s", unlimited(), kNow);
@@ -138,7 +139,7 @@ TEST_P(StoreTest, AnAttackersStagedHashNeverBecomesTheVictimsPassword) {  // W1
     evil("new@x.example");
     const auto again =
         writer().stageReverify(victim, at("new@x.example"), "s", unlimited(), kNow + 1);
-    ASSERT_EQ(why(writer().completeEmail(again->token, kNow + 2)), "ok");
+    ASSERT_EQ(why(writer().completeEmail(again->token, ShownBy::Password, kNow + 2)), "ok");
     EXPECT_EQ(user(victim).password_hash, "victims2");
 
     evil("v@x.example");
@@ -151,19 +152,74 @@ TEST_P(StoreTest, AnAttackersStagedHashNeverBecomesTheVictimsPassword) {  // W1
 TEST_P(StoreTest, AnUnverifiedAccountsLinkDoesNotBringAnOldPasswordBack) {
     const auto staged = writer().stageUnverified(at("a@x.example"), "old", "s", unlimited(), kNow);
     ASSERT_EQ(why(writer().updatePassword(*staged->user, "old", "new", true, kNow + 1)), "ok");
-    ASSERT_EQ(why(writer().completeEmail(staged->tokens.token, kNow + 2)), "ok");
+    ASSERT_EQ(why(writer().completeEmail(staged->tokens.token, ShownBy::Session, kNow + 2)), "ok");
     EXPECT_EQ(user(*staged->user).password_hash, "new");
+}
+
+// W1: whoever signed up is signed in, and clicks the mail that a stranger has sent again.
+TEST_P(StoreTest, AStrangersPasswordIsNotTakenOverByTheOwnersSession) {
+    const auto own = writer().stageUnverified(at("a@x.example"), "own", "s", unlimited(), kNow);
+    const auto evil =
+        writer().stageUnverified(at("a@x.example"), "evil", "s", unlimited(), kNow + 1);
+    ASSERT_EQ(evil->user, own->user);
+    const auto done = writer().completeEmail(evil->tokens.token, ShownBy::Session, kNow + 2);
+    ASSERT_TRUE(done) << done.error();
+    EXPECT_TRUE(info("a@x.example").verified);
+    EXPECT_EQ(user(*own->user).password_hash, "own");
+    EXPECT_EQ(done->session_epoch, own->session_epoch);
+}
+
+TEST_P(StoreTest, ThePasswordThatIsShownCountsWhateverAStrangerSetMeanwhile) {
+    const auto evil = writer().stageUnverified(at("a@x.example"), "evil", "s", unlimited(), kNow);
+    const auto own = writer().stageUnverified(at("a@x.example"), "own", "s", unlimited(), kNow + 1);
+    ASSERT_EQ(why(writer().updatePassword(*evil->user, "evil", "evil2", true, kNow + 2)), "ok");
+    const auto before = epoch(*evil->user);
+    const auto done = writer().completeEmail(own->tokens.token, ShownBy::Password, kNow + 3);
+    ASSERT_TRUE(done) << done.error();
+    EXPECT_EQ(user(done->user).password_hash, "own");
+    EXPECT_GT(done->session_epoch, before);
+}
+
+TEST_P(StoreTest, AnAddressLeavesAnAccountInWhichAStrangerHasProvenAnother) {
+    const auto evil = writer().stageUnverified(at("a@x.example"), "evil", "s", unlimited(), kNow);
+    const auto own = writer().stageUnverified(at("a@x.example"), "own", "s", unlimited(), kNow + 1);
+    ASSERT_EQ(why(writer().addPrimaryEmail(*evil->user, at("evil@idp.example"), kNow + 2)), "ok");
+    const auto before = epoch(*evil->user);
+    const auto done = writer().completeEmail(own->tokens.token, ShownBy::Password, kNow + 3);
+    ASSERT_TRUE(done) << done.error();
+    EXPECT_NE(done->user, *evil->user);
+    EXPECT_EQ(info("a@x.example").user, done->user);
+    EXPECT_EQ(user(done->user).password_hash, "own");
+    EXPECT_EQ(info("evil@idp.example").user, *evil->user);
+    EXPECT_GT(epoch(*evil->user), before);
+}
+
+TEST_P(StoreTest, ASignUpForAnAddressThatAResetLeftUnprovenMakesNobodyItsOwner) {
+    const auto id = accountWith("a@x.example", "h1");
+    const auto add = writer().stageEmail(id, at("b@x.example"), {}, "s", unlimited(), kNow);
+    ASSERT_EQ(why(writer().completeEmail(add->token, ShownBy::Session, kNow)), "ok");
+    const auto reset = writer().stageReset(at("a@x.example"), "s", unlimited(), kNow);
+    ASSERT_EQ(why(writer().completeReset(reset->token, "h2", kNow + 1)), "ok");
+    ASSERT_FALSE(info("b@x.example").verified);
+    const auto evil =
+        writer().stageUnverified(at("b@x.example"), "evil", "s", unlimited(), kNow + 2);
+    ASSERT_TRUE(evil) << evil.error();
+    EXPECT_EQ(evil->user, std::nullopt);
+    EXPECT_EQ(reader().staged(evil->tokens.token, kNow + 2)->kind, StagedKind::NewAccount);
+    EXPECT_EQ(why(writer().completeEmail(evil->tokens.token, ShownBy::Session, kNow + 3)),
+              "WrongKind");
+    EXPECT_EQ(user(id).password_hash, "h2");
 }
 
 TEST_P(StoreTest, ReverifyingVerifiesAndDoesNotBringBackAnAddressThatLeft) {
     const auto id = accountWith("a@x.example");
     const auto add = writer().stageEmail(id, at("b@x.example"), {}, "s", unlimited(), kNow);
-    ASSERT_EQ(why(writer().completeEmail(add->token, kNow)), "ok");
+    ASSERT_EQ(why(writer().completeEmail(add->token, ShownBy::Password, kNow)), "ok");
     const auto reset = writer().stageReset(at("a@x.example"), "s", unlimited(), kNow);
     ASSERT_EQ(why(writer().completeReset(reset->token, "h2", kNow)), "ok");
     ASSERT_FALSE(info("b@x.example").verified);
     auto verify = writer().stageReverify(id, at("b@x.example"), "s", unlimited(), kNow);
-    ASSERT_EQ(why(writer().completeEmail(verify->token, kNow)), "ok");
+    ASSERT_EQ(why(writer().completeEmail(verify->token, ShownBy::Password, kNow)), "ok");
     EXPECT_TRUE(info("b@x.example").verified);
 
     const auto reset2 = writer().stageReset(at("a@x.example"), "s", unlimited(), kNow);
@@ -171,7 +227,7 @@ TEST_P(StoreTest, ReverifyingVerifiesAndDoesNotBringBackAnAddressThatLeft) {
     verify = writer().stageReverify(id, at("b@x.example"), "s", unlimited(), kNow);
     const auto other = primaryWith("other@idp.example");
     ASSERT_EQ(why(writer().addPrimaryEmail(other, at("b@x.example"), kNow)), "ok");
-    EXPECT_EQ(why(writer().completeEmail(verify->token, kNow)), "Stale");
+    EXPECT_EQ(why(writer().completeEmail(verify->token, ShownBy::Password, kNow)), "Stale");
     EXPECT_EQ(info("b@x.example").user, other);
 }
 
@@ -179,7 +235,7 @@ TEST_P(StoreTest, AnAddedAddressComesFromWhereverItWas) {
     const auto from = accountWith("a@x.example");
     const auto to = accountWith("b@x.example");
     const auto staged = writer().stageEmail(to, at("a@x.example"), {}, "s", unlimited(), kNow);
-    ASSERT_EQ(why(writer().completeEmail(staged->token, kNow)), "ok");
+    ASSERT_EQ(why(writer().completeEmail(staged->token, ShownBy::Password, kNow)), "ok");
     EXPECT_EQ(info("a@x.example").user, to);
     EXPECT_EQ(epoch(from), -1);
 }
@@ -190,7 +246,7 @@ TEST_P(StoreTest, AResetSetsThePasswordEndsSessionsUnlocksAndUnverifiesTheOtherS
     const auto id = accountWith("a@x.example", "old");
     for (const char* more : {"b@x.example", "c@x.example"}) {
         const auto add = writer().stageEmail(id, at(more), {}, "s", unlimited(), kNow);
-        ASSERT_EQ(why(writer().completeEmail(add->token, kNow)), "ok");
+        ASSERT_EQ(why(writer().completeEmail(add->token, ShownBy::Password, kNow)), "ok");
     }
     ASSERT_EQ(why(writer().addPrimaryEmail(id, at("p@idp.example"), kNow)), "ok");
     ASSERT_EQ(why(writer().setUsedAs(id, at("a@x.example"), AddressType::Primary)), "ok");
@@ -218,7 +274,7 @@ TEST_P(StoreTest, AResetSetsThePasswordEndsSessionsUnlocksAndUnverifiesTheOtherS
     EXPECT_TRUE(info("p@idp.example").verified);
     EXPECT_EQ(info("p@idp.example").type, AddressType::Primary);
     // What the lost sessions had staged is gone.
-    EXPECT_EQ(why(writer().completeEmail(left->token, kNow + 8)), "NoSuchToken");
+    EXPECT_EQ(why(writer().completeEmail(left->token, ShownBy::Password, kNow + 8)), "NoSuchToken");
 }
 
 TEST_P(StoreTest, ATransitionSetsTheStagedPassword) {
@@ -245,7 +301,7 @@ TEST_P(StoreTest, ATransitionStagedBeforeAPasswordChangeIsStaleAndChangesNothing
 TEST_P(StoreTest, AResetOfAnAddressThatMovedAwayIsStaleAndChangesNothing) {
     const auto id = accountWith("a@x.example", "one");
     const auto add = writer().stageEmail(id, at("b@x.example"), {}, "s", unlimited(), kNow);
-    ASSERT_EQ(why(writer().completeEmail(add->token, kNow)), "ok");
+    ASSERT_EQ(why(writer().completeEmail(add->token, ShownBy::Password, kNow)), "ok");
     const auto staged = writer().stageReset(at("b@x.example"), "s", unlimited(), kNow);
     const auto other = primaryWith("o@idp.example");
     ASSERT_EQ(why(writer().addPrimaryEmail(other, at("b@x.example"), kNow)), "ok");

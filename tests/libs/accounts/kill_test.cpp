@@ -72,7 +72,7 @@ const std::vector<Operation>& operations() {
          [](Writer& w, Scene& s) {
              // Of two secondaries the one that is not reset is unverified afterwards.
              take(s, w.stageEmail(s.user, fresh(), {}, "s", kFree, kNow));
-             (void)w.completeEmail(s.token, kNow);
+             (void)w.completeEmail(s.token, ShownBy::Password, kNow);
              take(s, w.stageReset(a(), "s", kFree, kNow));
              (void)w.completeReset(s.token, "new", kNow);
          },
@@ -90,7 +90,9 @@ const std::vector<Operation>& operations() {
         {"completeNewAccount", staged_new,
          [](Writer& w, const Scene& s) { return w.completeNewAccount(s.token, kNow).ok(); }},
         {"completeEmail", staged_email,
-         [](Writer& w, const Scene& s) { return w.completeEmail(s.token, kNow).ok(); }},
+         [](Writer& w, const Scene& s) {
+             return w.completeEmail(s.token, ShownBy::Password, kNow).ok();
+         }},
         {"completeReset", staged_reset,
          [](Writer& w, const Scene& s) { return w.completeReset(s.token, "new", kNow).ok(); }},
         {"reserveLoginAttempt", nothing,

@@ -151,7 +151,7 @@ TEST_P(StoreTest, StageUnverifiedMakesAnAccountWithAnUnverifiedAddress) {
     EXPECT_EQ(info("a@x.example").type, AddressType::Secondary);
     EXPECT_EQ(user(*staged->user).password_hash, "h");
     EXPECT_EQ(staged->session_epoch, epoch(*staged->user));
-    const auto done = writer().completeEmail(staged->tokens.token, kNow + 1);
+    const auto done = writer().completeEmail(staged->tokens.token, ShownBy::Password, kNow + 1);
     ASSERT_TRUE(done) << done.error();
     EXPECT_TRUE(info("a@x.example").verified);
     // Nothing changed hands: sessions made meanwhile stay.
@@ -168,7 +168,7 @@ TEST_P(StoreTest, StageUnverifiedForAnUnverifiedAddressStagesAgainWithoutASecond
     EXPECT_EQ(count("account"), 1);
     EXPECT_EQ(user(*first->user).password_hash, "h1");
     // The mailbox's owner clicked the second mail: the first one's password and sessions end.
-    const auto done = writer().completeEmail(second->tokens.token, kNow + 10);
+    const auto done = writer().completeEmail(second->tokens.token, ShownBy::Password, kNow + 10);
     ASSERT_TRUE(done) << done.error();
     EXPECT_EQ(user(*first->user).password_hash, "h2");
     EXPECT_GT(done->session_epoch, first->session_epoch);

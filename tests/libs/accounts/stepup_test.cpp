@@ -67,7 +67,25 @@ TEST_P(StoreTest, NotMeTakesAnUnprovenClaimAway) {
     ASSERT_EQ(why(writer().reportNotMe(staged->tokens.not_me, kNow + 1)), "ok");
     EXPECT_FALSE(known("a@x.example"));
     EXPECT_EQ(epoch(*staged->user), -1);
-    EXPECT_EQ(why(writer().completeEmail(staged->tokens.token, kNow + 2)), "NoSuchToken");
+    EXPECT_EQ(why(writer().completeEmail(staged->tokens.token, ShownBy::Password, kNow + 2)),
+              "NoSuchToken");
+}
+
+// The owner clicks in the mail that tells of a reset by somebody who reads another of the
+// addresses.
+TEST_P(StoreTest, NotMeLeavesTheOwnerAnAddressThatAResetLeftUnproven) {
+    const auto id = accountWith("a@x.example");
+    const auto add = writer().stageEmail(id, at("b@x.example"), {}, "s", unlimited(), kNow);
+    ASSERT_EQ(why(writer().completeEmail(add->token, ShownBy::Session, kNow)), "ok");
+    const auto token = writer().makeNotMe(id, at("a@x.example"), kDay, kNow);
+    const auto reset = writer().stageReset(at("b@x.example"), "s", unlimited(), kNow);
+    ASSERT_EQ(why(writer().completeReset(reset->token, "evil", kNow + 1)), "ok");
+    ASSERT_FALSE(info("a@x.example").verified);
+    const auto before = epoch(id);
+    ASSERT_EQ(why(writer().reportNotMe(*token, kNow + 2)), "ok");
+    EXPECT_GT(epoch(id), before);
+    EXPECT_TRUE(known("a@x.example"));
+    EXPECT_EQ(why(writer().stageReset(at("a@x.example"), "s", unlimited(), kNow + 3)), "ok");
 }
 
 TEST_P(StoreTest, NotMeOfAReplacedMailLeavesTheNewerOperation) {

@@ -199,6 +199,23 @@ TEST_P(Api, UnverifiedSignUps) {
         << "W12: an address that is verified is staged as ever";
 }
 
+TEST_P(Api, AStrangerWhoSignsUpAgainDoesNotSetTheOwnersPassword) {  // W1
+    auto owner = browser(), stranger = browser();
+    const auto email = fresh();
+    const std::string unverified = R"("allowUnverified":true)";
+    ASSERT_EQ(stage(owner, email, "password1", unverified).status, 200u);
+    ASSERT_EQ(signIn(owner, email, "password1").status, 200u);
+    ASSERT_EQ(stage(stranger, email, "password2", unverified).status, 200u);
+    // The newer mail, in the owner's browser, whose page asks for the password.
+    EXPECT_EQ(tokenCall(owner, "complete_email_confirmation", token(email, 2), "password1").text(),
+              kOk);
+    EXPECT_EQ(addressInfo(owner, email), "known");
+    EXPECT_EQ(signIn(stranger, email, "password2").text().find(R"("success":true)"),
+              std::string::npos);
+    EXPECT_NE(signIn(owner, email, "password1").text().find(R"("success":true)"),
+              std::string::npos);
+}
+
 TEST_P(Api, OtherAddressesAreVerifiedAgainAfterAReset) {
     auto b = browser(), other = browser();
     const auto email = fresh(), second = fresh("bob");

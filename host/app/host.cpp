@@ -85,8 +85,9 @@ class Host::Impl {
                                  "service '" + s.id + "': " + refusal.text());
                 continue;
             }
-            const auto* factory = static_cast<const psn_http_service_factory*>(
-                image->entry->get_factory({PSN_HTTP_SERVICE_ID, sizeof PSN_HTTP_SERVICE_ID - 1}));
+            std::string wrong;  // which create() will say, as it will of one without a factory
+            const auto* factory = bridge::factoryOf<psn_http_service_factory>(
+                *image->entry, PSN_HTTP_SERVICE_ID, wrong);
             std::unique_ptr<config::PluginConfig> options;
             if (factory != nullptr)
                 options = config::PluginConfig::read(document, factory->options,

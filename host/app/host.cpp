@@ -144,9 +144,12 @@ class Host::Impl {
         };
         if (!f.document.problems().empty()) return refuse(f.document.problems().front());
         if (auto error = otherServices(f.config, settings); !error.empty()) return refuse(error);
-        if (auto error = engine->reloadTls(); !error.empty()) return refuse(error);
+        std::string error;
+        auto install_tls = engine->readTls(error);
+        if (!install_tls) return refuse(error);
         f.notes = changedSinceStart(f.document.root(), document.root());
-        f.apply = [this, level = f.config.log_level] {
+        f.apply = [this, level = f.config.log_level, install_tls = std::move(install_tls)] {
+            install_tls();
             log->setLevel(level);
             tellCrashHandler();
         };

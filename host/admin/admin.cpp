@@ -62,7 +62,28 @@ std::string Admin::textOf(const generation::Outcome& outcome, bool revert) {
     return text(o);
 }
 
+template <typename Work>
+void Admin::guarded(const net::ExchangePtr& exchange, Work&& work) const {
+    std::string why = "unknown exception";
+    try {
+        return work();
+    } catch (const std::exception& e) {
+        why = e.what();
+    } catch (...) {  // said below
+    }
+    // Without the query, which may be private.
+    const auto& target = exchange->request.target;
+    port_.runtime.log.write(
+        4, "admin",
+        exchange->request.method + " " + target.substr(0, target.find('?')) + ": " + why);
+    answer(exchange, 500, "", errorText("failed: see the log"));
+}
+
 void Admin::dispatch(net::ExchangePtr exchange) {
+    guarded(exchange, [&] { route(exchange); });
+}
+
+void Admin::route(const net::ExchangePtr& exchange) {
     const std::string target = exchange->request.target;
     const auto question = target.find('?');
     const auto path = target.substr(0, question);
@@ -72,7 +93,8 @@ void Admin::dispatch(net::ExchangePtr exchange) {
         const bool trial = path == "/heuristic";
         // The exchange owns its hooks.
         exchange->attach(std::make_unique<Hooks>([this, trial, raw = exchange.get()] {
-            trial ? tryHeuristic(raw->shared_from_this()) : command(raw->shared_from_this());
+            const auto self = raw->shared_from_this();
+            guarded(self, [&] { trial ? tryHeuristic(self) : command(self); });
         }));
         return exchange->bufferBody(kMostBody);
     }
@@ -167,8 +189,12 @@ void Admin::command(const net::ExchangePtr& exchange) {
 /// Words to a filter's plugin. What they mean, and whether they can be done, it says itself.
 void Admin::tellFilter(const net::ExchangePtr& exchange, const std::string& query) const {
     std::string to, words;
-    for (const auto& [name, value] : Poco::URI("?" + query).getQueryParameters())
-        (name == "to" ? to : words) = value;
+    try {
+        for (const auto& [name, value] : Poco::URI("?" + query).getQueryParameters())
+            (name == "to" ? to : words) = value;
+    } catch (const Poco::SyntaxException&) {
+        return answer(exchange, 400, "", errorText("the query cannot be decoded"));
+    }
     if (to.empty() || words.empty() || words.size() > 1'024)
         return answer(exchange, 400, "", errorText("expected ?to=FILTER&words=WORDS"));
     port_.on_control([this, exchange, to, words] {

@@ -33,6 +33,10 @@ class Admin final : public net::Dispatcher {
     void dispatch(net::ExchangePtr exchange) override;
 
   private:
+    void route(const net::ExchangePtr& exchange);
+    /// Runs `work` on a loop, where nothing may throw: 500 instead.
+    template <typename Work>
+    void guarded(const net::ExchangePtr& exchange, Work&& work) const;
     void answer(const net::ExchangePtr& exchange, unsigned status, const std::string& type,
                 std::string body) const;
     void read(const net::ExchangePtr& exchange, const std::string& path) const;

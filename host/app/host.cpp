@@ -85,8 +85,9 @@ class Host::Impl {
                                  "service '" + s.id + "': " + refusal.text());
                 continue;
             }
-            const auto* factory = static_cast<const psn_http_service_factory*>(
-                image->entry->get_factory({PSN_HTTP_SERVICE_ID, sizeof PSN_HTTP_SERVICE_ID - 1}));
+            std::string wrong;  // which create() will say, as it will of one without a factory
+            const auto* factory = bridge::factoryOf<psn_http_service_factory>(
+                *image->entry, PSN_HTTP_SERVICE_ID, wrong);
             std::unique_ptr<config::PluginConfig> options;
             if (factory != nullptr)
                 options = config::PluginConfig::read(document, factory->options,
@@ -143,9 +144,12 @@ class Host::Impl {
         };
         if (!f.document.problems().empty()) return refuse(f.document.problems().front());
         if (auto error = otherServices(f.config, settings); !error.empty()) return refuse(error);
-        if (auto error = engine->reloadTls(); !error.empty()) return refuse(error);
+        std::string error;
+        auto install_tls = engine->readTls(error);
+        if (!install_tls) return refuse(error);
         f.notes = changedSinceStart(f.document.root(), document.root());
-        f.apply = [this, level = f.config.log_level] {
+        f.apply = [this, level = f.config.log_level, install_tls = std::move(install_tls)] {
+            install_tls();
             log->setLevel(level);
             tellCrashHandler();
         };

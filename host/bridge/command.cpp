@@ -67,8 +67,11 @@ CommandAnswer Service::run(std::size_t index, const CommandRequest& request) con
                               }};
     ErrorText error;
     const InPlugin mark(tag_);
-    answer.rc = admin_->run(instance_, &call, &error.err);
-    if (answer.rc != PSN_OK) answer.error = error.str();
+    answer.rc = PSN_FAIL;
+    if (!contained([&] { answer.rc = admin_->run(instance_, &call, &error.err); }))
+        answer.error = "an exception left the plugin";
+    else if (answer.rc != PSN_OK)
+        answer.error = error.str();
     return answer;
 }
 

@@ -5,8 +5,10 @@
 #include <optional>
 
 #include "host/bridge/candidate.h"
+#include "host/bridge/edge.h"
 #include "host/bridge/ext.h"
 #include "host/bridge/service.h"
+#include "host/net/head_scan.h"
 
 /// The tables for work beside the request: timers, executors, calls to other services. Work that is
 /// under way keeps its plugin's generation alive.
@@ -45,6 +47,14 @@ psn_rc codeOf(net::ClientError e) {
     return PSN_FAIL;
 }
 
+/// Whether it is one request where it arrives: it goes out on a connection that others share, and
+/// what is written there as a second one would be answered to somebody else.
+bool isOneRequest(const psn_client_request& q) {
+    const auto target = toView(q.target);
+    return (q.method.n == 0 || net::isToken(toView(q.method))) && cleanTarget(target) &&
+           (q.upstream.n == 0 || target.starts_with('/')) && cleanFields(q.headers, q.header_count);
+}
+
 psn_rc clientSend(const psn_host* h, const psn_client_request* q, psn_client_fn fn, void* user) {
     auto& c = PluginContext::of(h);
     auto& runtime = c.runtime;
@@ -53,6 +63,8 @@ psn_rc clientSend(const psn_host* h, const psn_client_request* q, psn_client_fn 
     if (runtime.engine == nullptr) return PSN_DENIED;
     if (q->max_body > kLargestAnswer)
         return c.tooMuch(PSN_TOO_LARGE, "max_body of over 64 MiB for an answer");
+    if (q->header_count > kMostFields) return c.tooMuch(PSN_INVALID, "a call with over 256 fields");
+    if (!isOneRequest(*q)) return PSN_INVALID;
     net::ClientRequest r;
     r.url = toString(q->url);
     r.method = q->method.n == 0 ? "GET" : toString(q->method);
@@ -61,8 +73,7 @@ psn_rc clientSend(const psn_host* h, const psn_client_request* q, psn_client_fn 
         r.fields.add(toView(q->headers[i].name), toView(q->headers[i].value));
     r.body = toString(q->body);
     if (q->max_body != 0) r.max_body = q->max_body;
-    if (q->deadline_ms != 0)
-        r.deadline = net::milliseconds(static_cast<std::int64_t>(q->deadline_ms));
+    if (q->deadline_ms != 0) r.deadline = net::milliseconds(boundedMs(q->deadline_ms));
     r.allow_private = (q->flags & PSN_CLIENT_ALLOW_PRIVATE) != 0;
     const auto done = [fn, user, &c, keep = c.keepAlive()](const net::ClientResult& result) {
         std::vector<psn_header> headers;
@@ -113,7 +124,7 @@ psn_rc timerStart(const psn_host* h, std::uint64_t delay, std::uint64_t period, 
     // Under the lock, so that a timer that fires at once finds itself in the list that it leaves.
     const std::lock_guard lock(c.timers_mutex);
     auto own = std::make_shared<std::uint64_t>(0);
-    *id = c.runtime.timers.start(delay, period, [fn, user, &c, own, period] {
+    *id = c.runtime.timers.start(boundedMs(delay), boundedMs(period), [fn, user, &c, own, period] {
         if (period == 0) {
             const std::lock_guard inner(c.timers_mutex);
             c.timers.erase(*own);
@@ -157,7 +168,7 @@ const psn_executor_api& executorApi() {
                     }
                     c.works.fetch_sub(1);
                 },
-                deadline);
+                boundedMs(deadline));
             if (queued) return PSN_OK;
             c.works.fetch_sub(1);
             c.runtime.metrics.count("engine.executor.queue_full");

@@ -8,8 +8,9 @@ namespace persona::host::bridge {
 
 std::string Filter::adopt(const psn_plugin_entry& entry, Lifecycle& out, const psn_option*& options,
                           std::size_t& count) {
-    const auto* f = static_cast<const psn_http_filter_factory*>(
-        entry.get_factory({PSN_HTTP_FILTER_ID, sizeof PSN_HTTP_FILTER_ID - 1}));
+    std::string wrong;
+    const auto* f = factoryOf<psn_http_filter_factory>(entry, PSN_HTTP_FILTER_ID, wrong);
+    if (!wrong.empty()) return wrong;
     if (f == nullptr || f->struct_size < sizeof(psn_http_filter_factory) || f->create == nullptr ||
         f->destroy == nullptr)
         return "the plugin has no usable factory " PSN_HTTP_FILTER_ID "; rebuild with the SDK";

@@ -36,6 +36,16 @@ bool Service::isHeartbeat(const net::Exchange& exchange, bool& deep) {
     return true;
 }
 
+std::string Service::illness(bool deep) const {
+    if (factory_->health == nullptr) return "";
+    ErrorText error;
+    const InPlugin mark(tag_);
+    psn_rc rc = PSN_FAIL;
+    if (!contained([&] { rc = factory_->health(instance_, deep ? 1 : 0, &error.err); }))
+        return "an exception left health";
+    return rc == PSN_OK ? "" : error.str();
+}
+
 void Service::heartbeat(const net::ExchangePtr& exchange, bool deep) {
     exchange->attach(std::make_unique<PlainHooks>());
     exchange->discardBody(0);
@@ -78,14 +88,9 @@ void Service::heartbeat(const net::ExchangePtr& exchange, bool deep) {
             auto* executor = runtime_.executor("");
             const auto* other = runtime_.services.at(it->second).get();
             const bool queued = executor->submit([other, done](bool late) {
-                ErrorText error;
                 net::ClientResult r;
-                r.status = 200;
-                if (late || (other->factory_->health != nullptr &&
-                             other->factory_->health(other->instance_, 0, &error.err) != PSN_OK)) {
-                    r.status = 0;
-                    r.detail = late ? "no answer in time" : error.str();
-                }
+                r.detail = late ? "no answer in time" : other->illness(false);
+                r.status = r.detail.empty() ? 200 : 0;
                 done(r);
             });
             if (!queued) done({net::ClientError::QueueFull, "executor queue is full", 0, {}, ""});
@@ -96,12 +101,9 @@ void Service::heartbeat(const net::ExchangePtr& exchange, bool deep) {
     }
     if (factory_->health == nullptr) return finish();
     const bool queued = runtime_.executor("")->submit([this, check, finish, deep](bool late) {
-        ErrorText error;
-        const InPlugin mark(tag_);
-        if (late || factory_->health(instance_, deep ? 1 : 0, &error.err) != PSN_OK) {
-            runtime_.log.write(
-                3, id(),
-                "heartbeat: " + (late ? std::string("no thread was free in time") : error.str()));
+        const auto wrong = late ? std::string("no thread was free in time") : illness(deep);
+        if (!wrong.empty()) {
+            runtime_.log.write(3, id(), "heartbeat: " + wrong);
             check->own_ok = false;
         }
         finish();

@@ -81,8 +81,9 @@ psn_rc Heuristic::evaluate(const psn_facts& facts, psn_verdict& out, unsigned lo
 
 std::string Heuristic::adopt(const psn_plugin_entry& entry, Lifecycle& out,
                              const psn_option*& options, std::size_t& count) {
-    const auto* f = static_cast<const psn_heuristic_factory*>(
-        entry.get_factory({PSN_HEURISTIC_ID, sizeof PSN_HEURISTIC_ID - 1}));
+    std::string wrong;
+    const auto* f = factoryOf<psn_heuristic_factory>(entry, PSN_HEURISTIC_ID, wrong);
+    if (!wrong.empty()) return wrong;
     if (f == nullptr || f->struct_size < offsetof(psn_heuristic_factory, routes) ||
         f->create == nullptr || f->destroy == nullptr || f->evaluate == nullptr)
         return "the plugin has no usable factory " PSN_HEURISTIC_ID "; rebuild with the SDK";

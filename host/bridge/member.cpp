@@ -90,12 +90,12 @@ std::string Member::activate() {
 std::string Member::selfCheck() {
     if (instance == nullptr || life_.get_extension == nullptr) return "";
     const InPlugin mark(tag);
-    const auto* check = static_cast<const psn_self_check_plugin*>(
-        life_.get_extension(instance, {PSN_SELF_CHECK_ID, sizeof PSN_SELF_CHECK_ID - 1}));
-    if (check == nullptr || check->struct_size < sizeof *check || check->check == nullptr)
-        return "";
     ErrorText text;
     try {
+        const auto* check = static_cast<const psn_self_check_plugin*>(
+            life_.get_extension(instance, {PSN_SELF_CHECK_ID, sizeof PSN_SELF_CHECK_ID - 1}));
+        if (check == nullptr || check->struct_size < sizeof *check || check->check == nullptr)
+            return "";
         if (check->check(instance, &text.err) == PSN_OK) return "";
     } catch (...) {
         return settings.what + ": self-check: an exception left the plugin";

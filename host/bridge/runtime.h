@@ -113,6 +113,17 @@ struct ErrorText {
     }
 };
 
+/// Calls a plugin. False: an exception left it, which no plugin may do and not every one prevents.
+template <typename Fn>
+[[nodiscard]] bool contained(Fn&& call) {
+    try {
+        call();
+        return true;
+    } catch (...) {
+        return false;
+    }
+}
+
 [[nodiscard]] inline std::string toString(psn_str s) {
     return s.n == 0 ? std::string() : std::string(s.p, s.n);
 }
@@ -121,6 +132,16 @@ struct ErrorText {
 }
 [[nodiscard]] inline psn_str toAbi(std::string_view s) {
     return {s.data(), s.size()};
+}
+
+/// The plugin's factory of that kind, nullptr when it has none; `wrong` when asking it went wrong.
+template <typename T>
+[[nodiscard]] const T* factoryOf(const psn_plugin_entry& entry, std::string_view id,
+                                 std::string& wrong) {
+    const T* factory = nullptr;
+    if (!contained([&] { factory = static_cast<const T*>(entry.get_factory(toAbi(id))); }))
+        wrong = "get_factory: an exception left the plugin";
+    return factory;
 }
 
 /// Path of a module named in the configuration.

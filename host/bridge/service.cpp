@@ -1,5 +1,6 @@
 #include "host/bridge/service.h"
 
+#include <persona/abi/ext/admin.h>
 #include <persona/abi/ext/metrics.h>
 #include <unistd.h>
 
@@ -65,7 +66,8 @@ Service::Service(Runtime& runtime, config::ServiceSettings settings)
 
 Service::~Service() {
     deactivate();
-    if (instance_ != nullptr) factory_->destroy(instance_);
+    if (instance_ != nullptr && !contained([this] { factory_->destroy(instance_); }))
+        runtime_.log.write(4, id(), "an exception left destroy");
 }
 
 std::string Service::create(std::shared_ptr<const module::Image> image,
@@ -73,8 +75,9 @@ std::string Service::create(std::shared_ptr<const module::Image> image,
     image_ = std::move(image);
     options_ = std::move(options);
     const std::string what = "service '" + id() + "' (" + image_->file + ")";
-    factory_ = static_cast<const psn_http_service_factory*>(
-        image_->entry->get_factory({PSN_HTTP_SERVICE_ID, sizeof PSN_HTTP_SERVICE_ID - 1}));
+    std::string wrong;
+    factory_ = factoryOf<psn_http_service_factory>(*image_->entry, PSN_HTTP_SERVICE_ID, wrong);
+    if (!wrong.empty()) return what + ": " + wrong;
     if (factory_ == nullptr) return what + ": the plugin has no factory " PSN_HTTP_SERVICE_ID;
     if (factory_->struct_size < sizeof(psn_http_service_factory) || factory_->create == nullptr ||
         factory_->destroy == nullptr || factory_->routes == nullptr || factory_->handle == nullptr)
@@ -86,21 +89,30 @@ std::string Service::create(std::shared_ptr<const module::Image> image,
     ErrorText error;
     tag_ = context_->tag = internTag(id(), image_->hash, false);
     const InPlugin mark(tag_);
-    if (factory_->create(&context_->host(), reinterpret_cast<const psn_config*>(options_.get()),
-                         &instance_, &error.err) != PSN_OK ||
-        instance_ == nullptr) {
+    psn_rc rc = PSN_FAIL;
+    if (!contained([&] {
+            rc = factory_->create(&context_->host(),
+                                  reinterpret_cast<const psn_config*>(options_.get()), &instance_,
+                                  &error.err);
+        })) {
+        instance_ = nullptr;
+        return what + ": create: an exception left the plugin";
+    }
+    if (rc != PSN_OK || instance_ == nullptr) {
         instance_ = nullptr;
         return what + ": create: " + error.str();
     }
-    routes_ = factory_->routes(instance_, &route_count_);
+    if (!contained([this] { routes_ = factory_->routes(instance_, &route_count_); }))
+        return what + ": routes: an exception left the plugin";
     declareMetrics();
     for (std::uint32_t i = 0; i < route_count_; ++i)
         if ((routes_[i].flags & PSN_ROUTE_BLOCKING) != 0 &&
             runtime_.executor(toView(routes_[i].executor)) == nullptr)
             return what + ": route " + toString(routes_[i].name) + " wants executor '" +
                    toString(routes_[i].executor) + "': add it under executors";
-    if (auto wrong = readCommands(); !wrong.empty()) return what + ": " + wrong;
-    return "";
+    if (!contained([&] { wrong = readCommands(); }))
+        return what + ": " PSN_ADMIN_ID ": an exception left the plugin";
+    return wrong.empty() ? "" : what + ": " + wrong;
 }
 
 /// The names of wsapi.md 2.3, and what Prometheus can add up: one histogram for each role, route
@@ -128,8 +140,10 @@ std::string Service::activate() {
     if (factory_->activate != nullptr) {
         ErrorText error;
         const InPlugin mark(tag_);
-        if (factory_->activate(instance_, &error.err) != PSN_OK)
-            return "service '" + id() + "': activate: " + error.str();
+        psn_rc rc = PSN_FAIL;
+        if (!contained([&] { rc = factory_->activate(instance_, &error.err); }))
+            return "service '" + id() + "': activate: an exception left the plugin";
+        if (rc != PSN_OK) return "service '" + id() + "': activate: " + error.str();
     }
     active_ = true;
     return "";
@@ -140,7 +154,8 @@ void Service::deactivate() {
     active_ = false;
     context_->cancelTimers();
     const InPlugin mark(tag_);
-    if (factory_->deactivate != nullptr) factory_->deactivate(instance_);
+    if (factory_->deactivate != nullptr && !contained([this] { factory_->deactivate(instance_); }))
+        runtime_.log.write(4, id(), "an exception left deactivate");
     dropChains();
 }
 

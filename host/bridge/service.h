@@ -57,6 +57,8 @@ class Service final : public net::Dispatcher {
   private:
     static bool isHeartbeat(const net::Exchange& exchange, bool& deep);
     void heartbeat(const net::ExchangePtr& exchange, bool deep);
+    /// [executor] What its own health says is wrong; empty: nothing.
+    [[nodiscard]] std::string illness(bool deep) const;
     std::string readCommands();
     Runtime& runtime_;
     config::ServiceSettings settings_;

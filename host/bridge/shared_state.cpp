@@ -49,8 +49,9 @@ SharedState::~SharedState() {
 
 std::string SharedState::adopt(const psn_plugin_entry& entry, Lifecycle& out,
                                const psn_option*& options, std::size_t& count) {
-    const auto* f = static_cast<const psn_counter_backend_factory*>(
-        entry.get_factory({PSN_COUNTER_BACKEND_ID, sizeof PSN_COUNTER_BACKEND_ID - 1}));
+    std::string wrong;
+    const auto* f = factoryOf<psn_counter_backend_factory>(entry, PSN_COUNTER_BACKEND_ID, wrong);
+    if (!wrong.empty()) return wrong;
     if (f == nullptr || f->struct_size < sizeof *f || f->create == nullptr ||
         f->destroy == nullptr || f->exchange == nullptr)
         return "the plugin has no usable factory " PSN_COUNTER_BACKEND_ID "; rebuild with the SDK";

@@ -64,6 +64,7 @@ struct psn_stream {
     psn_rc setResponseHeader(std::string_view name, std::string_view value, Edit edit);
     psn_token pauseToken();
     static psn_rc resumeToken(psn_token, std::uint32_t result, const psn_response*);  // [any]
+    static psn_rc resumeReply(psn_token, const psn_response*);                        // [any]
     void abort();                                                                     // [any]
     void hold();                                                                      // [any]
     void release();                                                                   // [any]

@@ -1,8 +1,13 @@
+#include "host/bridge/edge.h"
 #include "host/bridge/stream.h"
 #include "host/net/reactor.h"
 
 /// psn.stream/1: what plugins may do with a stream, checked.
 
+using persona::host::bridge::cleanField;
+using persona::host::bridge::isValid;
+using persona::host::bridge::kLongestValue;
+using persona::host::bridge::kMostFields;
 using persona::host::bridge::StreamRef;
 using persona::host::bridge::toAbi;
 using persona::host::bridge::toString;
@@ -12,42 +17,7 @@ namespace bridge = persona::host::bridge;
 
 namespace {
 
-constexpr std::size_t kMostFields = 256, kLongestValue = 16 * 1024, kMostValues = 64,
-                      kLongestShared = 4096;
-
-/// Octets that a field may not have in its name, and in its value.
-constexpr auto kNotInFields = [] {
-    struct Tables {
-        std::array<bool, 256> name{}, value{};
-    } t;
-    for (std::size_t c = 0; c < 256; ++c) {
-        t.name[c] = c <= 0x20 || c == ':' || c >= 0x7f;
-        t.value[c] = (c < 0x20 && c != '\t') || c == 0x7f;
-    }
-    return t;
-}();
-
-bool hasNone(std::string_view text, const std::array<bool, 256>& forbidden) {
-    // Such octets hardly ever come: to look at all of them is faster than to stop at the first.
-    bool found = false;
-    for (const char c : text) found |= forbidden[static_cast<unsigned char>(c)];
-    return !found;
-}
-
-bool cleanField(std::string_view name, std::string_view value) {
-    return !name.empty() && name.size() <= 256 && value.size() <= kLongestValue &&
-           hasNone(name, kNotInFields.name) && hasNone(value, kNotInFields.value);
-}
-
-bool isValid(const psn_response* r) {
-    if (r == nullptr || r->struct_size < sizeof(psn_response) || r->status < 200 ||
-        r->status > 599 || r->header_count > kMostFields ||
-        (r->header_count != 0 && r->headers == nullptr))
-        return false;
-    for (std::uint32_t i = 0; i < r->header_count; ++i)
-        if (!cleanField(toView(r->headers[i].name), toView(r->headers[i].value))) return false;
-    return true;
-}
+constexpr std::size_t kMostValues = 64, kLongestShared = 4096;
 
 /// The parts of a psn_forward, copied: its views may point into the very fields that change.
 struct Changes {
@@ -278,7 +248,7 @@ void psn_stream::doForward(const std::string& upstream, std::uint64_t deadline_m
     }
     body_taken_ = true;
     exchange_->body_max = route_ != nullptr ? route_->max_body : 0;
-    exchange_->forward(*runtime.engine->upstream(upstream), deadline_ms);
+    exchange_->forward(*runtime.engine->upstream(upstream), bridge::boundedMs(deadline_ms));
 }
 
 psn_rc psn_stream::setRequestHeader(std::string_view name, std::string_view value, bool remove) {

@@ -1,3 +1,4 @@
+#include "host/bridge/edge.h"
 #include "host/bridge/stream.h"
 #include "host/net/reactor.h"
 
@@ -33,6 +34,11 @@ psn_token psn_stream::pauseToken() {
     if (!exchange_->loop().isCurrent() || call_ == nullptr) return 0;
     if (call_->token == 0) call_->token = tokens().add(*this, *filter(call_->filter).context);
     return call_->token;
+}
+
+psn_rc psn_stream::resumeReply(psn_token token, const psn_response* r) {
+    // Before the token is taken, so that the pause goes on and a sound answer may follow.
+    return bridge::isValid(r) ? resumeToken(token, PSN_FILTER_REPLY, r) : PSN_INVALID;
 }
 
 psn_rc psn_stream::resumeToken(psn_token token, std::uint32_t result, const psn_response* r) {

@@ -53,9 +53,7 @@ const psn_stream_api& streamApi() {
         [](psn_token t, std::uint32_t result) {
             return psn_stream::resumeToken(t, result, nullptr);
         },
-        [](psn_token t, const psn_response* r) {
-            return psn_stream::resumeToken(t, PSN_FILTER_REPLY, r);
-        },
+        [](psn_token t, const psn_response* r) { return psn_stream::resumeReply(t, r); },
         [](psn_stream* s, psn_str key, psn_str value) {
             return s->setValue(toView(key), toView(value));
         },

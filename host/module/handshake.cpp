@@ -1,11 +1,10 @@
-#include <dlfcn.h>
-
 #include <Poco/JSON/Parser.h>
 
 #include <cstdio>
 #include <exception>
 
 #include "host/module/module.h"
+#include "host/module/refuse.h"
 
 namespace persona::host::module {
 
@@ -15,14 +14,6 @@ std::string hex(std::uint32_t v) {
     char text[16];
     std::snprintf(text, sizeof text, "0x%08x", v);
     return text;
-}
-
-bool refuse(Refusal& r, std::string step, std::string expected, std::string got, std::string hint) {
-    r.step = std::move(step);
-    r.expected = std::move(expected);
-    r.got = std::move(got);
-    r.hint = std::move(hint);
-    return false;
 }
 
 bool isId(const std::string& id) {
@@ -96,47 +87,6 @@ bool parseManifest(psn_str text, Manifest& out, Refusal& r) {
         return refuse(r, "manifest maturity", "stable, beta or experimental",
                       "\"" + out.maturity + "\"", "change \"maturity\" in the manifest");
     return true;
-}
-
-int probeMain(const std::string& file) {
-    Refusal r;
-    r.file = file;
-    void* image = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    if (image == nullptr) {
-        const char* why = ::dlerror();
-        std::fprintf(stderr, "dlopen: %s\n", why == nullptr ? "unknown" : why);
-        return 2;
-    }
-    using Entry = const psn_plugin_entry* (*)();
-    const auto entry = reinterpret_cast<Entry>(::dlsym(image, "psn_plugin_entry_v1"));
-    if (entry == nullptr) {
-        std::fprintf(stderr, "no symbol psn_plugin_entry_v1\n");
-        return 3;
-    }
-    try {
-        const psn_plugin_entry* e = entry();
-        if (!handshake(e, r)) {
-            std::fprintf(stderr, "%s: expected %s, got %s; %s\n", r.step.c_str(),
-                         r.expected.c_str(), r.got.c_str(), r.hint.c_str());
-            return 4;
-        }
-        static const psn_host kHost{
-            sizeof(psn_host), PSN_ABI_MAJOR,
-            PSN_ABI_MINOR,    {"persona-probe", 13},
-            {"", 0},          [](const psn_host*, psn_str) -> const void* { return nullptr; },
-            nullptr};
-        char text[512];
-        psn_err err{text, sizeof text, 0};
-        if (e->init(&kHost, &err) != PSN_OK) {
-            std::fprintf(stderr, "init failed: %.*s\n", static_cast<int>(err.len), text);
-            return 5;
-        }
-    } catch (...) {
-        std::fprintf(stderr, "an exception left the plugin\n");
-        return 6;
-    }
-    std::fflush(stderr);
-    ::_Exit(0);
 }
 
 }  // namespace persona::host::module

@@ -81,7 +81,8 @@ class Store {
 [[nodiscard]] bool handshake(const psn_plugin_entry* entry, Refusal& refusal);
 /// Parses the manifest; false and refusal when it is not what plugin.h asks for.
 [[nodiscard]] bool parseManifest(psn_str text, Manifest& out, Refusal& refusal);
-/// Body of `--probe-plugin FILE`: loads and initialises the file alone; prints why not to stderr.
+/// Body of `--probe-plugin FILE`: loads and initialises the file alone; prints why not to stderr,
+/// and proves to the host that asked that the plugin has let it come to its end.
 int probeMain(const std::string& file);
 
 }  // namespace persona::host::module

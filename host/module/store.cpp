@@ -1,45 +1,23 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
-#include <poll.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <chrono>
-#include <csignal>
 #include <cstring>
 
 #include "host/module/module.h"
+#include "host/module/refuse.h"
 
 namespace persona::host::module {
 
 namespace {
 
-constexpr int kProbeSeconds = 5;
-
 std::string sysError() {
     return std::strerror(errno);
 }
-
-bool refuse(Refusal& r, const std::string& step, const std::string& expected,
-            const std::string& got, const std::string& hint) {
-    r.step = step;
-    r.expected = expected;
-    r.got = got;
-    r.hint = hint;
-    return false;
-}
-
-struct FdGuard {
-    int fd = -1;
-    ~FdGuard() {
-        if (fd >= 0) ::close(fd);
-    }
-};
 
 std::string baseName(const std::string& file) {
     auto name = file.substr(file.rfind('/') + 1);
@@ -121,21 +99,26 @@ bool sameContent(int a, int b) {
     }
 }
 
-std::string hintForLoad(const std::string& why) {
-    if (why.find("undefined symbol") != std::string::npos)
-        return "link the library that has the symbol into the plugin; the host exports nothing";
-    if (why.find("Operation not permitted") != std::string::npos ||
-        why.find("failed to map") != std::string::npos)
-        return "the state directory seems to be mounted noexec: choose another state_dir or "
-               "remount it with exec";
-    if (why.find("invalid ELF") != std::string::npos ||
-        why.find("file too short") != std::string::npos)
-        return "the file is not a shared object: build it as a MODULE library";
-    return "see the message of the loader";
-}
-
 int rank(const std::string& maturity) {
     return maturity == "stable" ? 2 : maturity == "beta" ? 1 : 0;
+}
+
+/// What is staged there is mapped into this process: nobody else may put it there. False: refused.
+bool isOurs(const std::string& dir, Refusal& r) {
+    FdGuard fd{::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+    struct stat st {};
+    if (fd.fd < 0 || ::fstat(fd.fd, &st) != 0)
+        return refuse(r, "stage", "a directory of this user at " + dir, sysError(),
+                      "choose a state_dir in which it is a real directory");
+    if (st.st_uid != ::geteuid() && st.st_uid != 0)
+        return refuse(r, "stage", dir + " to belong to this user or root",
+                      "one of uid " + std::to_string(st.st_uid),
+                      "run as that user, or chown it when nobody else has put anything there");
+    if ((st.st_mode & 022) != 0)
+        return refuse(r, "stage", dir + " to be written by its owner alone",
+                      "one that others may write to",
+                      "chmod go-w it when nobody else has put anything there");
+    return true;
 }
 
 }  // namespace
@@ -218,12 +201,18 @@ bool Store::stage(const std::string& file, Image& image, Refusal& r) {
     if (!makeDirectories(dir))
         return refuse(r, "stage", "a writable state directory", dir + ": " + sysError(),
                       "make state_dir writable for this user, or choose another");
+    if (!isOurs(dir, r)) return false;
     if (!hashAndCopy(in.fd, -1, image.hash))
         return refuse(r, "open", "a readable file", sysError(), "check the disk it is on");
     image.staged = dir + "/" + baseName(file) + "-" + image.hash.substr(0, 16) + ".so";
     // Staged by an earlier start: nothing is written, hence nothing waits for the disk.
     if (FdGuard kept{::open(image.staged.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
         kept.fd >= 0 || errno != ENOENT) {
+        struct stat own {};
+        if (kept.fd >= 0 && (::fstat(kept.fd, &own) != 0 || own.st_uid != ::geteuid()))
+            return refuse(r, "stage", "a staged copy of this user's own",
+                          image.staged + " of uid " + std::to_string(own.st_uid),
+                          "delete that file");
         if (kept.fd < 0 || !sameContent(in.fd, kept.fd))
             return refuse(r, "stage", "the staged copy to have the hash in its name",
                           image.staged + " has another", "delete that file");
@@ -252,88 +241,6 @@ bool Store::stage(const std::string& file, Image& image, Refusal& r) {
         ::unlink(temp.c_str());
         return refuse(r, "stage", "the copy to get its name", why, "check the state directory");
     }
-    return true;
-}
-
-bool Store::probe(const Image& image, Refusal& r) {
-    // What a child has loaded once with this very content need not be tried again.
-    const std::string proof = image.staged + ".probed";
-    if (::access(proof.c_str(), F_OK) == 0) return true;
-    int pipe_fds[2];
-    if (::pipe2(pipe_fds, O_CLOEXEC) != 0)
-        return refuse(r, "probe", "a pipe", sysError(), "raise the descriptor limit");
-    const pid_t pid = ::fork();
-    if (pid < 0) {
-        ::close(pipe_fds[0]);
-        ::close(pipe_fds[1]);
-        return refuse(r, "probe", "a child process", sysError(), "raise the process limit");
-    }
-    if (pid == 0) {
-        ::dup2(pipe_fds[1], 2);
-        ::dup2(pipe_fds[1], 1);
-        const rlimit none{0, 0};
-        ::setrlimit(RLIMIT_CORE, &none);
-#ifndef PERSONA_SANITIZED
-        const rlimit memory{2ULL << 30, 2ULL << 30};
-        ::setrlimit(RLIMIT_AS, &memory);
-#endif
-        ::execl(probe_program_.c_str(), probe_program_.c_str(), "--probe-plugin",
-                image.staged.c_str(), nullptr);
-        ::_exit(127);
-    }
-    ::close(pipe_fds[1]);
-    FdGuard out{pipe_fds[0]};
-    std::string said;
-    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(kProbeSeconds);
-    bool timed_out = false;
-    for (;;) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-                              until - std::chrono::steady_clock::now())
-                              .count();
-        pollfd p{out.fd, POLLIN, 0};
-        if (left <= 0 || ::poll(&p, 1, static_cast<int>(left)) == 0) {
-            timed_out = true;
-            ::kill(pid, SIGKILL);
-            break;
-        }
-        char buffer[512];
-        const auto n = ::read(out.fd, buffer, sizeof buffer);
-        if (n <= 0) break;
-        if (said.size() < 2048) said.append(buffer, static_cast<std::size_t>(n));
-    }
-    int status = 0;
-    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    while (!said.empty() && said.back() == '\n') said.pop_back();
-    if (timed_out)
-        return refuse(r, "probe", "init to return within 5 s", "a hang",
-                      "init must not block or loop");
-    if (WIFSIGNALED(status))
-        return refuse(r, "probe", "the plugin to load",
-                      std::string("a crash (") + ::strsignal(WTERMSIG(status)) +
-                          ") while it was loaded alone",
-                      "look at its static constructors and init");
-    switch (WEXITSTATUS(status)) {
-        case 0:
-            break;
-        case 2:
-            return refuse(r, "probe", "a loadable shared object", said, hintForLoad(said));
-        case 3:
-            return refuse(r, "probe", "the function psn_plugin_entry_v1", said,
-                          "export it with PSN_EXPORT; is this a Persona plugin?");
-        case 4:
-            return refuse(r, "handshake", "a table that fits this host", said, "");
-        case 5:
-            return refuse(r, "init", "PSN_OK", said, "the plugin's own reason stands before");
-        case 6:
-            return refuse(r, "init", "no exception across the border", said,
-                          "catch everything in the plugin; the SDK's wrapper does");
-        default:
-            return refuse(r, "probe", "the probe to run",
-                          "exit status " + std::to_string(WEXITSTATUS(status)) + " " + said,
-                          "is persona-host itself still in its place?");
-    }
-    FdGuard mark{::open(proof.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
     return true;
 }
 

@@ -320,21 +320,30 @@ void Engine::stop() {
 
 std::string Engine::reloadTls() {
     std::string error;
+    if (const auto install = readTls(error)) install();
+    return error;
+}
+
+std::function<void()> Engine::readTls(std::string& error) const {
     std::vector<std::shared_ptr<TlsContext>> fresh;
     for (const auto& s : impl_->shareds) {
         fresh.push_back(s->settings.tls ? TlsContext::server(*s->settings.tls, error) : nullptr);
-        if (s->settings.tls && !fresh.back()) return "listener " + s->settings.name + ": " + error;
+        if (s->settings.tls && !fresh.back()) {
+            error = "listener " + s->settings.name + ": " + error;
+            return nullptr;
+        }
     }
-    const auto upstreams = impl_->upstreamTls(error);
-    if (!error.empty()) return error;
-    for (std::size_t i = 0; i < fresh.size(); ++i) {
-        const std::lock_guard lock(impl_->shareds[i]->tls_mutex);
-        impl_->shareds[i]->tls = fresh[i];
-    }
-    impl_->onEveryLoop([&](LoopImpl& loop) {
-        for (auto& pool : loop.pools) pool->setTls(upstreams.at(pool->settings().name));
-    });
-    return "";
+    auto upstreams = impl_->upstreamTls(error);
+    if (!error.empty()) return nullptr;
+    return [this, fresh = std::move(fresh), upstreams = std::move(upstreams)] {
+        for (std::size_t i = 0; i < fresh.size(); ++i) {
+            const std::lock_guard lock(impl_->shareds[i]->tls_mutex);
+            impl_->shareds[i]->tls = fresh[i];
+        }
+        impl_->onEveryLoop([&](LoopImpl& loop) {
+            for (auto& pool : loop.pools) pool->setTls(upstreams.at(pool->settings().name));
+        });
+    };
 }
 
 unsigned Engine::loops() const {

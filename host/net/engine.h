@@ -92,6 +92,9 @@ class Engine {
     void stop();
     /// [control] Reads certificates and keys again. Empty, or what failed (the old ones stay).
     [[nodiscard]] std::string reloadTls();
+    /// [control] The same in two steps: what puts the new ones in place, nullptr when `error` says
+    /// what failed. Without that call nothing has changed.
+    [[nodiscard]] std::function<void()> readTls(std::string& error) const;
 
     /// Without own_threads: handles what there is to handle, on the calling thread, which waits for
     /// nothing.

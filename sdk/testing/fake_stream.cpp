@@ -46,7 +46,8 @@ bool clean(std::string_view name, std::string_view value) {
 }
 
 bool isSound(const psn_response* r) {
-    if (r == nullptr || r->struct_size < sizeof(psn_response) || r->status < 200 || r->status > 599)
+    if (r == nullptr || r->struct_size < sizeof(psn_response) || r->status < 200 ||
+        r->status > 599 || (r->header_count != 0 && r->headers == nullptr))
         return false;
     for (std::uint32_t i = 0; i < r->header_count; ++i)
         if (!clean(view(r->headers[i].name), view(r->headers[i].value))) return false;

@@ -26,6 +26,13 @@ class Echo final : public persona::sdk::Service {
         route("", "/round", "round", relay, [](const persona::sdk::Stream& s) {
             if (s.forward("round") != PSN_OK) s.text(502, "no upstream");
         });
+        route("GET", "/patient", "patient", {}, [](const persona::sdk::Stream& s) {
+            psn_forward f{};
+            f.struct_size = sizeof f;
+            f.upstream = persona::sdk::abi("live");
+            f.deadline_ms = ~0ULL;
+            if (s.api().forward(s.raw(), &f) != PSN_OK) s.text(502, "no upstream");
+        });
         route("GET", "/twice", "twice", {}, [](const persona::sdk::Stream& s) {
             s.text(200, "first");
             s.text(200, "second");

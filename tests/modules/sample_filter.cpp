@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <thread>
 
 /// A filter for tests. What it does wrong is chosen by the fields of each request: X-Do (request
@@ -175,6 +176,91 @@ class Sample final : public sdk::Filter {
             }) != PSN_OK)
             host.error("WRONG: executor is full");
     }
+    void expect(psn_rc rc, psn_rc expected, const std::string& what) const {
+        if (rc != expected) host.error("WRONG: " + what + ": code " + std::to_string(rc));
+    }
+    /// Answers that are none; the pause outlives them all and takes a good one.
+    void replyBadly(const psn_stream_api& api, sdk::PauseToken token) const {
+        expect(token.reply(200, {{"X-Split", "a\r\nX-B: c"}}, ""), PSN_INVALID, "a split field");
+        for (const unsigned status : {0U, 101U, 150U, 600U})
+            expect(token.reply(status, {}, ""), PSN_INVALID, "status " + std::to_string(status));
+        expect(token.reply(200, sdk::Headers(257, {"X-Many", "x"}), ""), PSN_INVALID, "257 fields");
+        const psn_response none{sizeof none, 200, nullptr, 1, 0, {nullptr, 0}};
+        expect(api.resume_reply(token.raw(), &none), PSN_INVALID, "a field at NULL");
+        expect(api.resume_reply(token.raw(), nullptr), PSN_INVALID, "no answer");
+        expect(token.reply(418, {{"X-From", "later"}}, "later"), PSN_OK, "a good one");
+    }
+    /// Requests that would be two, or none, where they arrive.
+    void callBadly() const {
+        const auto refuse = [this](const char* what,
+                                   const std::function<void(sdk::ClientRequest&)>& change) {
+            sdk::ClientRequest q;
+            q.upstream = "self";
+            q.target = "/echo";
+            change(q);
+            expect(host.send(q, [](const sdk::ClientResponse&) {}), PSN_INVALID, what);
+        };
+        const std::string split = " HTTP/1.1\r\nHost: x\r\n\r\nGET /second";
+        for (const auto& method : {"GET /" + split, std::string("G T"), std::string("G\nT")})
+            refuse("a method", [&](auto& q) { q.method = method; });
+        for (const auto& target :
+             {"/first" + split, std::string("/a b"), std::string("/a\x7f"), std::string("echo"),
+              std::string("http://elsewhere.example/"), std::string()})
+            refuse("a target", [&](auto& q) { q.target = target; });
+        refuse("a target with url", [&](auto& q) {
+            q.upstream.clear();
+            q.url = "http://127.0.0.1:1/";
+            q.target = "/first" + split;
+        });
+        for (const auto& [name, value] :
+             sdk::Headers{{"X-A", "b\r\nX-C: d"}, {"X-A: b\r\nX-C", "d"}, {"", "d"}})
+            refuse("a field", [&](auto& q) { q.headers = {{name, value}}; });
+        refuse("257 fields", [&](auto& q) { q.headers = sdk::Headers(257, {"X-Many", "x"}); });
+        const auto* client = static_cast<const psn_http_client_api*>(
+            host.raw()->get_extension(host.raw(), sdk::abi(PSN_HTTP_CLIENT_ID)));
+        psn_client_request none{};
+        none.struct_size = sizeof none;
+        none.upstream = sdk::abi("self");
+        none.target = sdk::abi("/echo");
+        none.header_count = 1;
+        const auto ignore = [](void*, psn_rc, const psn_client_response*, psn_str) {};
+        expect(client->send(host.raw(), &none, ignore, nullptr), PSN_INVALID, "a field at NULL");
+    }
+    /// Spans of time that stand for "never".
+    void waitForEver() const {
+        for (const std::uint64_t ms : {~0ULL, 1ULL << 63, 10'000'000'000'000ULL}) {
+            for (const std::string upstream : {"self", "live"}) {
+                sdk::ClientRequest q;
+                q.upstream = upstream;
+                q.target = "/echo";
+                q.deadline_ms = ms;
+                const auto answer = host.call(q);
+                expect(answer.rc, PSN_OK, "a call to " + upstream + ": " + answer.detail);
+            }
+            std::promise<bool> late;
+            expect(host.submit(
+                       "", [&late](bool l) { late.set_value(l); }, ms),
+                   PSN_OK, "work");
+            if (late.get_future().get()) host.error("WRONG: work that may wait for ever was late");
+            outlast(ms);
+        }
+    }
+    /// A timer that is far away does not run before one that is near.
+    void outlast(std::uint64_t ms) const {
+        std::atomic<bool> far_ran{false};
+        std::promise<bool> near_ran;
+        std::uint64_t far_id = 0, near_id = 0;
+        host.timers().start(
+            host.raw(), ms, ms, [](void* ran) { *static_cast<std::atomic<bool>*>(ran) = true; },
+            &far_ran, &far_id);
+        host.timers().start(
+            host.raw(), 1, 0,
+            [](void* ran) { static_cast<std::promise<bool>*>(ran)->set_value(true); }, &near_ran,
+            &near_id);
+        near_ran.get_future().get();
+        host.timers().cancel(host.raw(), far_id);
+        if (far_ran) host.error("WRONG: a timer that is never to run has run");
+    }
     /// One deed, by its name.
     Flow act(std::string_view what, const FilterStream& s) const {
         using std::chrono::milliseconds;
@@ -254,6 +340,11 @@ class Sample final : public sdk::Filter {
             later(milliseconds(1), [token] { token.reply(418, {{"X-From", "later"}}, "later"); });
             return Flow::Pause;
         }
+        if (what == "pause-bad-replies") {
+            const auto token = s.pause();
+            later(milliseconds(1), [this, token, api = &s.api()] { replyBadly(*api, token); });
+            return Flow::Pause;
+        }
         if (what == "pause-fail") {
             const auto token = s.pause();
             later(milliseconds(1), [token] { token.fail(); });
@@ -316,6 +407,18 @@ class Sample final : public sdk::Filter {
             q.upstream = "self";
             q.max_body = 1ULL << 40;
             return refused(host.send(q, [](const sdk::ClientResponse&) {}) == PSN_TOO_LARGE);
+        }
+        if (what == "bad-calls") {
+            callBadly();
+            return Flow::Continue;
+        }
+        if (what == "for-ever") {
+            const auto token = s.pause();
+            later(milliseconds(0), [this, token] {
+                waitForEver();
+                token.resume();
+            });
+            return Flow::Pause;
         }
         if (what == "not-its-own") {
             std::string error;

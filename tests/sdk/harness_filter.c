@@ -58,9 +58,12 @@ static const psn_response kTeapot = {sizeof(psn_response), 418, NULL, 0, 0, STR(
 static void resumeLater(void* user, uint32_t late) {
     struct job* j = user;
     (void)late;
-    if (j->reply)
-        j->stream->resume_reply(j->token, &kTeapot);
-    else
+    if (j->reply) {
+        /* An answer that is none ends no pause. */
+        const psn_response none = {sizeof none, 200, NULL, 1, 0, STR("")};
+        if (j->stream->resume_reply(j->token, &none) == PSN_INVALID)
+            j->stream->resume_reply(j->token, &kTeapot);
+    } else
         j->stream->resume(j->token, PSN_FILTER_CONTINUE);
     /* A second resume of the same token is stale, and must do nothing. */
     j->stream->resume(j->token, PSN_FILTER_FAIL);

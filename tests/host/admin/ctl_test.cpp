@@ -99,6 +99,15 @@ TEST_F(Ctl, SaysWhatIsWrong) {
     EXPECT_EQ(ctl({"--config", t.dir + "/host.yaml", "generations"}).code, 0);
 }
 
+TEST_F(Ctl, AQueryThatCannotBeReadIsRefused) {
+    for (const std::string query : {"to=%zz&words=a", "to=%", "to=sample&words=%4"}) {
+        const auto said = admin::askSocket(t.dir + "/ctl.sock", "POST", "/filter?" + query);
+        EXPECT_EQ(said.status, 400U) << query << " " << said.detail;
+        EXPECT_THAT(said.body, HasSubstr("error"));
+    }
+    EXPECT_EQ(t.ask().status, 200) << "the host is up";
+}
+
 TEST_F(Ctl, RolesAnswerCommandsOfTheirOwn) {
     const auto help = run({"help"});
     EXPECT_EQ(help.code, 0) << help.err;

@@ -86,6 +86,7 @@ INSTANTIATE_TEST_SUITE_P(
         Deed{"ResumesWithoutAPause", "X-Do: resume-unpaused", 200, 200, "", "", "resumed_late", 1,
              "resumed a request whose pause was over"},
         Deed{"PausesThenReplies", "X-Do: pause-reply", 418, 418, ""},
+        Deed{"PausesThenRepliesBadlyAndWell", "X-Do: pause-bad-replies", 418, 418, ""},
         Deed{"PausesThenFails", "X-Do: pause-fail", 503, 200, "resumed with FAIL", "failed"},
         Deed{"Meddles", "X-Do: meddle", 200, 200, ""},
         Deed{"AsksForTooLargeAValue", "X-Do: large-value", 200, 200, "", "", "too_much", 1,
@@ -101,6 +102,8 @@ INSTANTIATE_TEST_SUITE_P(
         Deed{"AsksForTooLargeAnAnswer", "X-Do: large-answer", 200, 200, "", "", "too_much", 1,
              "refused: max_body of over 64 MiB"},
         Deed{"AsksForWhatIsNotItsOwn", "X-Do: not-its-own", 200, 200, ""},
+        Deed{"CallsOthersBadly", "X-Do: bad-calls", 200, 200, "", "", "too_much", 1,
+             "refused: a call with over 256 fields"},
         Deed{"IsSlow", "X-Do: slow", 200, 200, "its budget is 1000 us"},
         Deed{"ReleasesTooMuch", "X-Do: release-too-much", 200, 200, "release() without hold()"},
         Deed{"ThrowsAtTheResponse", "X-Do-Response: throw", 503, 200, "told to throw", "failed"},
@@ -111,6 +114,22 @@ INSTANTIATE_TEST_SUITE_P(
              "deadline"},
         Deed{"AbortsAtTheResponse", "X-Do-Response: abort", 0, 0, ""}),
     [](const auto& info) { return std::string(info.param.name); });
+
+TEST(FilterChain, NoSpanOfTimeIsTooLong) {
+    net::testing::RawUpstream live([](net::testing::RawClient& peer, int) {
+        if (!peer.readUntil("\r\n\r\n").empty())
+            peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
+    });
+    HostUnderTest t;
+    t.write("{id: sample, module: sample_v1.so, on_error: deny, pause_deadline: 60s}");
+    t.change("upstreams: [", "upstreams: [{name: live, address: \"http://127.0.0.1:" +
+                                 std::to_string(live.port()) + "\"}, ");
+    ASSERT_EQ(t.start(), "");
+    EXPECT_EQ(t.ask("X-Do: for-ever\r\n").status, 200);
+    EXPECT_EQ(t.ask("", "", "/patient").status, 200) << "forward() with a deadline of never";
+    t.stop();
+    EXPECT_THAT(t.log(), Not(HasSubstr("WRONG"))) << t.log();
+}
 
 TEST(FilterChain, OrderIsThatOfTheFileAndBackwardsForResponses) {
     HostUnderTest t;

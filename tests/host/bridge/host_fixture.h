@@ -72,6 +72,13 @@ class HostUnderTest {
                "\"inproc:echo\"}]\n"
             << more << "services: [{id: echo, module: echo.so, filters: [" << filters << "]}]\n";
     }
+    /// Writes the file again with `to` in place of the first `from`.
+    void change(const std::string& from, const std::string& to) const {
+        auto text = read(dir + "/host.yaml");
+        const auto at = text.find(from);
+        ASSERT_NE(at, std::string::npos) << from;
+        std::ofstream(dir + "/host.yaml") << text.replace(at, from.size(), to);
+    }
     /// Empty, or why it does not start.
     std::string start() {
         host = std::make_unique<app::Host>(dir + "/host.yaml", MODULE_PROBE);

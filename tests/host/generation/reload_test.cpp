@@ -3,6 +3,8 @@
 #include <atomic>
 
 #include "tests/host/bridge/host_fixture.h"
+#include "tests/host/net/test_ca.h"
+#include "tests/host/net/tls_client.h"
 
 /// Generations: built aside, refused without a trace, published, drained, reverted.
 namespace persona::host::testing {
@@ -62,6 +64,40 @@ TEST(Reload, HeuristicsThatJudgeNobodyRest) {
     const auto reverted = ran("2");
     EXPECT_TRUE(further("1", 20)) << "it acts again";
     EXPECT_EQ(ran("2"), reverted);
+}
+
+TEST(Reload, OnlyWhatIsPublishedChangesTheCertificate) {
+    net::testing::TestCa ca;
+    const auto leaf = ca.issue({"IP:127.0.0.1"}), fresh = ca.issue({"IP:127.0.0.1"});
+    HostUnderTest t;
+    const auto write = [&](const std::string& options) {
+        t.write(sample(options));
+        t.change("listeners: [",
+                 "listeners: [{name: tls, address: \"127.0.0.1:0\", service: echo, tls: "
+                 "{certificate_file: " +
+                     leaf.certificate + ", key_file: " + leaf.key + "}}, ");
+    };
+    write("");
+    ASSERT_EQ(t.start(), "");
+    const auto serial = [&] { return net::testing::TlsClient(t.host->port("tls")).serial(); };
+    const auto before = serial();
+    ASSERT_GT(before, 0);
+    fs::rename(fresh.certificate, leaf.certificate);
+    fs::rename(fresh.key, leaf.key);
+    ASSERT_TRUE(t.reload(true).ok);
+    EXPECT_EQ(serial(), before) << "a dry run changes nothing";
+    write("fail_at: create");
+    EXPECT_EQ(t.reload().step, "create");
+    EXPECT_EQ(serial(), before) << "a reload that was refused changes nothing";
+    write("");
+    ASSERT_TRUE(t.reload().ok);
+    const auto after = serial();
+    EXPECT_GT(after, before);
+    std::ofstream(leaf.certificate) << "not a certificate";
+    const auto broken = t.reload();
+    EXPECT_EQ(broken.step, "read");
+    EXPECT_THAT(broken.error, HasSubstr(leaf.certificate));
+    EXPECT_EQ(serial(), after);
 }
 
 TEST(Reload, AReplacementUnderTheSamePathWithTheSameTime) {

@@ -88,21 +88,24 @@ TEST_P(BadModule, isRefusedWithTheRemedyAndTheHostStaysUp) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, BadModule,
-    ::testing::Values(Bad{"bad_magic", "handshake", "got 0x12345678", "PSN_ABI_MAGIC"},
-                      Bad{"bad_major", "handshake", "got 2.0", "rebuild with the SDK"},
-                      Bad{"bad_newer_minor", "handshake", "got 1.1", "update the host"},
-                      Bad{"bad_size", "handshake", "got 16", "sizeof(psn_plugin_entry)"},
-                      Bad{"bad_null_function", "handshake", "NULL function", "fill in all three"},
-                      Bad{"bad_no_entry", "probe", "psn_plugin_entry_v1", "PSN_EXPORT"},
-                      Bad{"bad_undefined_symbol", "probe", "persona_test_nobody_has_this",
-                          "link the library"},
-                      Bad{"bad_constructor", "probe", "a crash", "static constructors"},
-                      Bad{"bad_hang", "probe", "a hang", "must not block"},
-                      Bad{"bad_init_fails", "init", "no such disk", "own reason"},
-                      Bad{"bad_throws", "init", "no exception", "catch everything"},
-                      Bad{"bad_manifest", "manifest", "a JSON object", "plugin.h"},
-                      Bad{"bad_id", "manifest id", "Sample Plugin", "change \"id\""},
-                      Bad{"bad_maturity", "maturity", "experimental", "modules_maturity"}),
+    ::testing::Values(
+        Bad{"bad_magic", "handshake", "got 0x12345678", "PSN_ABI_MAGIC"},
+        Bad{"bad_major", "handshake", "got 2.0", "rebuild with the SDK"},
+        Bad{"bad_newer_minor", "handshake", "got 1.1", "update the host"},
+        Bad{"bad_size", "handshake", "got 16", "sizeof(psn_plugin_entry)"},
+        Bad{"bad_null_function", "handshake", "NULL function", "fill in all three"},
+        Bad{"bad_no_entry", "probe", "psn_plugin_entry_v1", "PSN_EXPORT"},
+        Bad{"bad_undefined_symbol", "probe", "persona_test_nobody_has_this", "link the library"},
+        Bad{"bad_constructor", "probe", "a crash", "static constructors"},
+        Bad{"bad_hang", "probe", "a hang", "must not block"},
+        Bad{"bad_exit", "probe", "an end of the process", "must not call exit"},
+        Bad{"bad_exit_in_init", "probe", "an end of the process", "must not call exit"},
+        Bad{"bad_quiet_hang", "probe", "a hang", "must not block"},
+        Bad{"bad_init_fails", "init", "no such disk", "own reason"},
+        Bad{"bad_throws", "init", "no exception", "catch everything"},
+        Bad{"bad_manifest", "manifest", "a JSON object", "plugin.h"},
+        Bad{"bad_id", "manifest id", "Sample Plugin", "change \"id\""},
+        Bad{"bad_maturity", "maturity", "experimental", "modules_maturity"}),
     [](const auto& info) { return std::string(info.param.name); });
 
 TEST_F(StoreTest, duplicateIdNamesBothFiles) {
@@ -175,6 +178,56 @@ TEST_F(StoreTest, changedStagedCopyIsNotLoaded) {
     EXPECT_EQ(store.load(modulePath("bad_magic"), kHost, refusal), nullptr);
     EXPECT_EQ(refusal.step, "stage");
     EXPECT_THAT(refusal.text(), HasSubstr("delete that file"));
+}
+
+TEST_F(StoreTest, aStagingDirectoryThatOthersMayWriteToIsNotTrusted) {
+    Store store(state_, MODULE_PROBE, "beta");
+    fs::create_directory(state_ + "/modules");
+    for (const mode_t mode : {0777U, 0720U, 0702U}) {
+        ASSERT_EQ(::chmod((state_ + "/modules").c_str(), mode), 0);
+        Refusal refusal;
+        EXPECT_EQ(store.load(modulePath("good"), kHost, refusal), nullptr) << mode;
+        EXPECT_EQ(refusal.step, "stage");
+        EXPECT_THAT(refusal.text(), HasSubstr(state_ + "/modules"));
+        EXPECT_THAT(refusal.text(), HasSubstr("chmod go-w"));
+    }
+    ASSERT_EQ(::chmod((state_ + "/modules").c_str(), 0755), 0);
+    Refusal refusal;
+    EXPECT_NE(store.load(modulePath("good"), kHost, refusal), nullptr) << refusal.text();
+}
+
+TEST_F(StoreTest, aStagingDirectoryBehindALinkIsNotTrusted) {
+    fs::create_directory(state_ + "/elsewhere");
+    fs::create_directory_symlink(state_ + "/elsewhere", state_ + "/modules");
+    Store store(state_, MODULE_PROBE, "beta");
+    Refusal refusal;
+    EXPECT_EQ(store.load(modulePath("good"), kHost, refusal), nullptr);
+    EXPECT_EQ(refusal.step, "stage");
+}
+
+TEST_F(StoreTest, whatAnotherUserHasStagedIsNotTrusted) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to give files away";
+    const auto refusalOf = [&](const char* what) {
+        // In a child, for an image that is mapped already is not looked at again.
+        return inChild([&] {
+            Store store(state_, MODULE_PROBE, "beta");
+            Refusal refusal;
+            const auto image = store.load(modulePath("good"), kHost, refusal);
+            if (image == nullptr) return refusal.text();
+            return ::chown((*what == '/' ? state_ + what : image->staged + what).c_str(), 65534,
+                           65534) == 0
+                       ? std::string("loaded")
+                       : std::string("no chown");
+        });
+    };
+    EXPECT_EQ(refusalOf(""), "loaded");
+    EXPECT_THAT(refusalOf(""), HasSubstr("delete that file"));
+    fs::remove_all(state_ + "/modules");
+    EXPECT_EQ(refusalOf(".probed"), "loaded");
+    EXPECT_THAT(refusalOf(".probed"), HasSubstr("delete that file"));
+    fs::remove_all(state_ + "/modules");
+    EXPECT_EQ(refusalOf("/modules"), "loaded");
+    EXPECT_THAT(refusalOf("/modules"), HasSubstr("chown"));
 }
 
 TEST_F(StoreTest, noReadPermissionAsAnotherUser) {

@@ -60,7 +60,7 @@ typedef struct psn_forward {
     uint32_t set_count;
     uint32_t remove_count;
     const psn_str* remove_headers;
-    uint64_t deadline_ms; /* 0: the upstream's own */
+    uint64_t deadline_ms; /* 0: the upstream's own; over 30 days counts as that */
 } psn_forward;
 
 typedef uint64_t psn_token; /* names a paused filter call; never reused, stale ones are ignored */
@@ -114,6 +114,7 @@ typedef struct psn_stream_api {
     psn_token (*pause_token)(
         psn_stream*); /* [loop] in a filter call that is going to return PAUSE */
     psn_rc (*resume)(psn_token, uint32_t result /* PSN_FILTER_CONTINUE or PSN_FILTER_FAIL */);
+    /* PSN_INVALID: not a response that respond() would take; the pause goes on. */
     psn_rc (*resume_reply)(psn_token, const psn_response*);
     /* Values shared by the filters of one request, copied; keys are namespaced "plugin-id.name". */
     psn_rc (*set_value)(psn_stream*, psn_str key, psn_str value);

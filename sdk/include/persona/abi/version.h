@@ -15,6 +15,9 @@
  * has returned; resume() takes CONTINUE or FAIL; PSN_FILTER_BODY_BUFFER holds responses too, and
  * their head with them; a paused piece of a body waits with its filter. PSN_FORWARD_HIDE_REPORT, a
  *                 flag that older hosts do not look at.
+ *       2026-12  said more exactly, layout unchanged: spans of over 30 days count as that;
+ *                 resume_reply() refuses what respond() refuses, and the pause goes on;
+ *                 psn.http-client/1 refuses what could not stand in one request.
  */
 #pragma once
 

@@ -16,8 +16,8 @@ typedef void (*psn_timer_fn)(void* user); /* on [control]; must not block */
 typedef struct psn_timer_api {
     uint32_t struct_size;
     uint32_t reserved;
-    /* [any] First call after delay_ms, then every period_ms (0: once). PSN_FULL: 10,000 are
-     * running. */
+    /* [any] First call after delay_ms, then every period_ms (0: once), both 30 days at most: more
+     * counts as that. PSN_FULL: 10,000 are running. */
     psn_rc (*start)(const psn_host*, uint64_t delay_ms, uint64_t period_ms, psn_timer_fn,
                     void* user, uint64_t* id);
     /* [any] After it returns the function is not running and will not run again, unless called from

@@ -6,10 +6,10 @@
 #include <cstring>
 #include <memory>
 
-#include "libs/abuse/hold.h"
 #include "libs/abuse/keys.h"
 #include "plugins/antiabuse/heuristics/stuffing/detector.h"
 #include "plugins/antiabuse/heuristics/stuffing/leaked.h"
+#include "plugins/antiabuse/hold.h"
 
 /// Lists of stolen passwords and one password for many accounts (anti-abuse.md 3.5): guesses that
 /// no account and no network sees enough of. While there is an alarm, and for five minutes after
@@ -248,8 +248,8 @@ class Stuffing final : public sdk::Heuristic {
         put('s', thousandths(detector_.stagings.value()));
         put('w', static_cast<std::uint32_t>(detector_.failures.weight()));
         put('v', static_cast<std::uint32_t>(detector_.stagings.weight()));
-        put('I', abuse::secondsLeft(sign_in_until_, second));
-        put('P', abuse::secondsLeft(sign_up_until_, second));
+        put('I', antiabuse::secondsLeft(sign_in_until_, second));
+        put('P', antiabuse::secondsLeft(sign_up_until_, second));
     }
     void restore() {
         const double weight = get('w');
@@ -258,8 +258,8 @@ class Stuffing final : public sdk::Heuristic {
         detector_.unknown.restore(get('u') / 1'000.0, weight);
         detector_.stagings.restore(get('s') / 1'000.0, get('v'));
         const auto second = static_cast<std::uint32_t>(host.monotonicNs() / 1'000'000'000);
-        sign_in_until_ = abuse::endOf(kept('I'), second, hold_s_);
-        sign_up_until_ = abuse::endOf(kept('P'), second, hold_s_);
+        sign_in_until_ = antiabuse::endOf(kept('I'), second, hold_s_);
+        sign_up_until_ = antiabuse::endOf(kept('P'), second, hold_s_);
         const auto seed = host.random(sizeof secret_);
         std::memcpy(&secret_, seed.data(), sizeof secret_);
     }

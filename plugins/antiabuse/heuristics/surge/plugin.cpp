@@ -5,8 +5,8 @@
 #include <memory>
 
 #include "libs/abuse/crowd.h"
-#include "libs/abuse/hold.h"
 #include "libs/abuse/keys.h"
+#include "plugins/antiabuse/hold.h"
 #include "plugins/antiabuse/scripted.h"
 
 /// Floods of many hands, each of which asks for no more than a person would: when strangers ask for
@@ -220,7 +220,7 @@ class Surge final : public sdk::Heuristic {
             put(i, 'u', static_cast<std::uint32_t>(c.usual.value() * 1'000));
             put(i, 's', static_cast<std::uint32_t>(c.successes.value() * 1'000));
             put(i, 'w', static_cast<std::uint32_t>(c.usual.weight()));
-            put(i, 'l', abuse::secondsLeft(c.until(), second));
+            put(i, 'l', antiabuse::secondsLeft(c.until(), second));
         }
     }
     void restore() {
@@ -229,7 +229,7 @@ class Surge final : public sdk::Heuristic {
             auto& c = crowds_[i];
             c.usual.restore(get(i, 'u') / 1'000.0, get(i, 'w'));
             c.successes.restore(get(i, 's') / 1'000.0, get(i, 'w'));
-            c.restore(abuse::endOf(kept(i, 'l'), second, number("hold") / 1'000));
+            c.restore(antiabuse::endOf(kept(i, 'l'), second, number("hold") / 1'000));
         }
     }
     void put(std::size_t crowd, char what, std::uint32_t value) const {

@@ -8,7 +8,7 @@
 /// How an alarm that is held for a while outlives a swap and the process, as the flag of a counter:
 /// by the seconds that are left, beside which the table knows how long ago that was. The moment at
 /// which it ends would be one of a clock that begins anew with the machine.
-namespace persona::abuse {
+namespace persona::antiabuse {
 
 /// To be kept; 0: it is over.
 [[nodiscard]] constexpr std::uint32_t secondsLeft(std::uint32_t until, std::uint32_t now) {
@@ -21,4 +21,4 @@ namespace persona::abuse {
     return now + std::min(hold_s, secondsLeft(kept.flag, kept.age_ms / 1'000));
 }
 
-}  // namespace persona::abuse
+}  // namespace persona::antiabuse

@@ -59,6 +59,7 @@ for (const [algorithm, bits] of [['pbkdf2', 12], ['s256', 20]])
       return route.continue();
     });
     const dialog = await openDialog(page, stack.site + '/');
+    await screen(dialog, 'email');
     const said = [];
     await dialog.exposeFunction('heard', (text, hidden) => said.push([text, hidden]));
     await dialog.evaluate(() => {

@@ -158,6 +158,7 @@ scenario('7: a provider that does not answer: offline, and back to the address',
     const other = await person(browser);
     const tab = await other.newPage();
     dialog = await openDialog(tab, stack.site + '/stateless');
+    await screen(dialog, 'email');
     // The document is remembered for ten seconds at least, so the outage shows a little later.
     for (let i = 0; i < 60; i++) {
       const info = await dialog.evaluate((e) => fetch('/wsapi/address_info?email=' + e).then((r) => r.json()), email);

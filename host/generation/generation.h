@@ -30,7 +30,7 @@ class Generation {
     std::string warmUp();
     /// [control] Its heuristics act while it is the active one, and rest otherwise. Filters go on:
     /// what they have begun may wait for a timer of theirs.
-    void become(State state);
+    void become(State next);
     /// [control] Deactivates and destroys in reverse order, as far as it got.
     void retire();
 

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -252,7 +253,9 @@ int probeMain(const std::string& file) {
     std::fflush(stderr);
     if (const auto colon = proof.find(':'); colon != std::string::npos) {
         const auto text = std::string_view(proof).substr(colon + 1);
-        if (::write(std::atoi(proof.c_str()), text.data(), text.size()) < 0) code = 7;
+        int fd = -1;
+        std::from_chars(proof.data(), proof.data() + colon, fd);
+        if (::write(fd, text.data(), text.size()) < 0) code = 7;
     }
     ::_Exit(code);
 }

@@ -1,6 +1,7 @@
 #include "plugins/keysigner/certify.h"
 
 #include <algorithm>
+#include <array>
 
 #include "libs/protocol/names.h"
 #include "libs/protocol/token.h"
@@ -24,6 +25,9 @@ bool isHost(const std::string& h) {
                c == '-' || c == '.';
     });
 }
+
+constexpr std::array<std::string_view, 6> kParameters{"email",      "pubkey",      "ephemeral",
+                                                      "unverified", "forceIssuer", "csrf"};
 
 /// Body as a JSON object; forms become objects of texts.
 std::optional<Json> parametersOf(std::string_view content_type, std::string_view body) {
@@ -83,8 +87,8 @@ CertifyAnswer certify(std::string_view content_type, std::string_view body,
         return refuse("forceIssuer: ValidatorError: Invalid characters");
     std::string extra;
     for (const auto& [n, v] : p.members())
-        if (n != "email" && n != "pubkey" && n != "ephemeral" && n != "unverified" &&
-            n != "forceIssuer" && n != "csrf")
+        if (std::find(kParameters.begin(), kParameters.end(), std::string_view(n)) ==
+            kParameters.end())
             extra += (extra.empty() ? "" : ", ") + n;
     if (!extra.empty()) return refuse("extra parameters are not allowed: " + extra);
     if (force != nullptr &&

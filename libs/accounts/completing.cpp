@@ -113,12 +113,12 @@ Outcome<Completion> Writer::completeEmail(std::string_view token, ShownBy shown,
                 if (!lockAccount(connection, user)) return fail(Reason::NoSuchToken);
                 const auto known = findAddress(connection, row->key);
                 if (!known || known->user != user) return fail(Reason::Stale);
+                // Somebody has proven an address of their own in that account meanwhile: it stays
+                // theirs, and this address leaves it.
+                if (kind == StagedKind::Unverified && shown == ShownBy::Password &&
+                    !known->verified && hasProvenAddress(connection, user))
+                    user = insertAccount(connection, random, row->staged.password_hash, now_ms);
             }
-            // Somebody has proven an address of their own in that account meanwhile: it stays
-            // theirs, and this address leaves it.
-            if (kind == StagedKind::Unverified && shown == ShownBy::Password &&
-                hasProvenAddress(connection, user))
-                user = insertAccount(connection, random, row->staged.password_hash, now_ms);
             bool took = false;
             if (!claimAddress(connection, random, addressOf(*row), user, {}, now_ms, &took))
                 return fail(Reason::NoSuchToken);

@@ -194,6 +194,16 @@ TEST_P(StoreTest, AnAddressLeavesAnAccountInWhichAStrangerHasProvenAnother) {
     EXPECT_GT(epoch(*evil->user), before);
 }
 
+TEST_P(StoreTest, AnAddressThatItsOwnerHasProvenMeanwhileStaysWhereItIs) {
+    const auto own = writer().stageUnverified(at("a@x.example"), "own", "s", unlimited(), kNow);
+    ASSERT_EQ(why(writer().addPrimaryEmail(*own->user, at("a@x.example"), kNow + 1)), "ok");
+    const auto done = writer().completeEmail(own->tokens.token, ShownBy::Password, kNow + 2);
+    ASSERT_TRUE(done) << done.error();
+    EXPECT_EQ(done->user, *own->user);
+    EXPECT_EQ(done->session_epoch, own->session_epoch);
+    EXPECT_EQ(count("account"), 1);
+}
+
 TEST_P(StoreTest, ASignUpForAnAddressThatAResetLeftUnprovenMakesNobodyItsOwner) {
     const auto id = accountWith("a@x.example", "h1");
     const auto add = writer().stageEmail(id, at("b@x.example"), {}, "s", unlimited(), kNow);

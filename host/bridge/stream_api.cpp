@@ -219,11 +219,12 @@ psn_rc psn_stream::forward(const psn_forward& f) {
         // The usual way of a request copies nothing. What is removed leaves its octets where they
         // are, to which all these views may point; what is set may move them, and comes last.
         auto& r = exchange_->request;
+        std::string target = toString(f.target);  // of a field, perhaps, as a value may be of it
         for (std::uint32_t i = 0; i < f.remove_count; ++i)
             r.fields.remove(toView(f.remove_headers[i]));
         if (f.set_count == 1)
             r.fields.set(toView(f.set_headers[0].name), toView(f.set_headers[0].value));
-        if (f.target.n != 0) r.target = toString(f.target);
+        if (!target.empty()) r.target = std::move(target);
         view_fresh_ = false;
         doForward(upstream, f.deadline_ms);
         return PSN_OK;

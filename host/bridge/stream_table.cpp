@@ -15,15 +15,21 @@ const psn_stream_api& streamApi() {
             return PSN_OK;
         },
         [](psn_stream* s) { return toAbi(s->exchange().body()); },
-        [](psn_stream* s, const psn_response* r) { return s->respond(*r); },
+        [](psn_stream* s, const psn_response* r) -> psn_rc {
+            return r == nullptr ? PSN_INVALID : s->respond(*r);
+        },
         [](psn_stream* s, const psn_response* r, std::int64_t length, psn_writable_fn fn,
-           void* user) { return s->start(*r, length, fn, user); },
+           void* user) -> psn_rc {
+            return r == nullptr ? PSN_INVALID : s->start(*r, length, fn, user);
+        },
         [](psn_stream* s, psn_str data, std::uint32_t end) {
             return s->write(toView(data), end != 0);
         },
         [](psn_stream* s, psn_body_fn fn, void* user) { return s->readBody(fn, user); },
         [](psn_stream* s) { return s->resumeRead(); },
-        [](psn_stream* s, const psn_forward* f) { return s->forward(*f); },
+        [](psn_stream* s, const psn_forward* f) -> psn_rc {
+            return f == nullptr ? PSN_INVALID : s->forward(*f);
+        },
         [](psn_stream* s) { s->abort(); },
         [](psn_stream* s) { s->hold(); },
         [](psn_stream* s) { s->release(); },

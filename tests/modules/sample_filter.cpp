@@ -426,6 +426,11 @@ class Sample final : public sdk::Filter {
             if (s.setHeader("X-Split", "a\r\nX-B: c") != PSN_INVALID) error += " a split field";
             if (s.reply(200, {{"X-Split", "a\nb"}}, "") != PSN_INVALID) error += " a split reply";
             if (s.reply(99, {}, "") != PSN_INVALID) error += " status 99";
+            const auto& api = s.api();
+            if (api.respond(s.raw(), nullptr) != PSN_INVALID ||
+                api.start(s.raw(), nullptr, -1, nullptr, nullptr) != PSN_INVALID ||
+                api.forward(s.raw(), nullptr) != PSN_INVALID)
+                error += " an answer or a target at NULL";
             if (!error.empty()) host.error("WRONG: taken:" + error);
             return Flow::Continue;
         }

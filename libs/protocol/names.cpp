@@ -139,6 +139,7 @@ std::optional<std::string> emailDomain(std::string_view a, bool allow_port) {
 std::string compareAudience(std::string_view asserted, std::string_view given, bool v2) {
     Origin want;
     if (!parseWanted(asserted, want)) return "the audience in the assertion is not an origin";
+    if (given == asserted) return "";
     for (const char c : given)
         if (c < 0x21 || c > 0x7e || c == '\\' || c == '@') return "malformed audience";
     std::string text(given);

@@ -117,9 +117,28 @@ void Reactor::remove(int fd, EventHandler& handler) {
         again_.erase(std::remove(again_.begin(), again_.end(), &handler), again_.end());
 }
 
+bool Reactor::isStale(const EventHandler& handler) const {
+    return !removed_.empty() &&
+           std::find(removed_.begin(), removed_.end(), &handler) != removed_.end();
+}
+
 void Reactor::handle(EventHandler& handler, std::uint32_t events) {
-    if (removed_.empty() || std::find(removed_.begin(), removed_.end(), &handler) == removed_.end())
-        handler.onEvents(events);
+    if (!isStale(handler)) handler.onEvents(events);
+}
+
+bool Reactor::writesLate(EventHandler& handler) {
+    if (left_ == 0) return false;
+    if (late_.empty()) late_since_ns_ = monotonicNs();
+    late_.push_back(&handler);
+    return true;
+}
+
+void Reactor::writeNow() {
+    writing_.swap(late_);
+    for (auto* handler : writing_)
+        if (!isStale(*handler)) handler->writeHeld();
+    for (auto* handler : writing_) handle(*handler, EPOLLOUT);
+    writing_.clear();
 }
 
 void Reactor::post(std::function<void()> task) {
@@ -160,7 +179,13 @@ void Reactor::turn(std::int64_t most_ns) {
     const int n = ::epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()),
                                static_cast<int>((wait_ns + 999'999) / 1'000'000));
     now_ns_ = monotonicNs();
+    left_ = static_cast<std::size_t>(n) + unfinished_.size();
+    const auto next = [&] {
+        if (!late_.empty() && monotonicNs() - late_since_ns_ >= kLateNs) writeNow();
+        --left_;
+    };
     for (int i = 0; i < n; ++i) {
+        next();
         auto* handler = static_cast<EventHandler*>(events[static_cast<std::size_t>(i)].data.ptr);
         if (handler == nullptr) {
             std::uint64_t count = 0;
@@ -169,16 +194,24 @@ void Reactor::turn(std::int64_t most_ns) {
             handle(*handler, events[static_cast<std::size_t>(i)].events);
         }
     }
-    for (auto* handler : unfinished_) handle(*handler, 0);
+    for (auto* handler : unfinished_) {
+        next();
+        handle(*handler, 0);
+    }
     unfinished_.clear();
     if (wake_pending_.exchange(false)) {
         {
             const std::lock_guard lock(mutex_);
             tasks_.swap(posted_);
         }
-        for (auto& t : tasks_) t();
+        left_ = tasks_.size();
+        for (auto& t : tasks_) {
+            next();
+            t();
+        }
         tasks_.clear();
     }
+    writeNow();
     wheel_.advance(now_ns_);
     while (!timers_.empty() && timers_.begin()->first <= now_ns_) {
         // Out of its place before it runs: it may cancel itself.

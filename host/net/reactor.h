@@ -56,6 +56,8 @@ class Wheel {
 class EventHandler {
   public:
     virtual void onEvents(std::uint32_t epoll_events) = 0;
+    /// Reactor::writesLate: writes what was held back, no more; onEvents(EPOLLOUT) follows.
+    virtual void writeHeld() {}
 
   protected:
     ~EventHandler() = default;
@@ -76,6 +78,12 @@ class Reactor {
     std::function<void()> after(std::int64_t delay_ns, std::function<void()> task);
     /// Calls handler.onEvents(0) in the next turn: who has more to do than one turn should take.
     void again(EventHandler& handler) { again_.push_back(&handler); }
+    /// With more at hand in this turn: true, and handler.writeHeld() and onEvents(EPOLLOUT) are
+    /// called when that has been handled, or kLateNs after the first such wish. Small writes of a
+    /// turn go out side by side: a reader on this machine is woken once, not for each of them.
+    /// False: nothing else waits, write now.
+    [[nodiscard]] bool writesLate(EventHandler& handler);
+    static constexpr std::int64_t kLateNs = 500'000;
     /// Runs `task` when the events at hand have been handled; keeps destruction out of call stacks.
     void defer(std::function<void()> task) { deferred_.push_back(std::move(task)); }
     /// Called when everything of a turn is done, deferred tasks included.
@@ -98,7 +106,12 @@ class Reactor {
     std::atomic<bool> stop_{false};
     std::multimap<std::int64_t, std::shared_ptr<std::function<void()>>> timers_;
     std::vector<std::function<void()>> deferred_;
+    [[nodiscard]] bool isStale(const EventHandler& handler) const;
     void handle(EventHandler& handler, std::uint32_t events);
+    void writeNow();
+    std::vector<EventHandler*> late_, writing_;
+    std::size_t left_ = 0;  ///< handlers and tasks of this turn that have not been called
+    std::int64_t late_since_ns_ = 0;
     std::vector<EventHandler*> removed_;  ///< in this turn: their events at hand are stale
     std::vector<EventHandler*> again_, unfinished_;
     std::vector<std::function<void()>> tasks_;  ///< keeps its room from turn to turn

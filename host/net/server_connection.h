@@ -70,6 +70,7 @@ class ServerConnection final : public EventHandler, public Timed, private Upstre
     enum class Wait { None, Head, Idle, Body, Write, Linger };
 
     void onEvents(std::uint32_t events) override;
+    void writeHeld() override;
     void onDeadline() override;
     // Request side.
     void readLoop();
@@ -97,6 +98,7 @@ class ServerConnection final : public EventHandler, public Timed, private Upstre
     void emit(std::string_view data, bool end);
     void sendPiece(std::string_view piece, bool end);
     void send(iovec* pieces, int count);
+    Io writeOut(std::size_t& sent);
     void flush();
     void completeIfDone();
     void finishExchange(bool aborted);

@@ -181,6 +181,10 @@ void ServerConnection::sendHead(std::string_view first_piece, bool end) {
     // To copy a little costs less than a list of pieces does in the kernel.
     const bool small = first_piece.size() <= kCopied;
     if (small) out.append(first_piece);
+    if (small && end && out_.empty() && loop_.reactor.writesLate(*this)) {
+        out_.assign(out);
+        return;
+    }
     std::array<iovec, 2> pieces{iovec{out.data(), out.size()},
                                 iovec{const_cast<char*>(first_piece.data()), first_piece.size()}};
     send(pieces.data(), small ? 1 : 2);
@@ -283,12 +287,25 @@ void ServerConnection::send(iovec* pieces, int count) {
     }
 }
 
-void ServerConnection::flush() {
+/// As much of what waits as the socket takes.
+Io ServerConnection::writeOut(std::size_t& sent) {
+    sent = 0;
+    if (out_sent_ == out_.size()) return Io::Done;
     const iovec rest{out_.data() + out_sent_, out_.size() - out_sent_};
-    std::size_t sent = 0;
     const Io io = transport_.write(&rest, 1, sent);
-    if (io != Io::Done && io != Io::Again) return clientGone();
     out_sent_ += sent;
+    return io;
+}
+
+void ServerConnection::writeHeld() {
+    std::size_t sent = 0;
+    if (writeOut(sent) == Io::Again && wait_ != Wait::Write) arm(Wait::Write);
+}
+
+void ServerConnection::flush() {
+    std::size_t sent = 0;
+    const Io io = writeOut(sent);
+    if (io != Io::Done && io != Io::Again) return clientGone();
     if (out_sent_ == out_.size()) {
         std::string().swap(out_);
         out_sent_ = 0;

@@ -69,6 +69,38 @@ TEST(Forward, PipelinedRequestsAreAnsweredInOrder) {
     }
 }
 
+TEST(Forward, AnswersOfOneTurnGoToWhomTheyBelong) {
+    EngineUnderTest e(echo(), [](EngineSettings& s) { s.loops = 1; });
+    std::vector<std::unique_ptr<RawClient>> clients;
+    for (int i = 0; i < 12; ++i) clients.push_back(std::make_unique<RawClient>(e.port()));
+    // While the loop is held up, all of them ask: what is small and ready in one turn is written
+    // late (Reactor::writesLate). One goes before its answer, one has no more after its first.
+    std::atomic<bool> asked{false};
+    clients[0]->send("GET /first HTTP/1.1\r\nHost: a\r\n\r\n");
+    clients[0]->readUntil("\r\n\r\n");
+    e.engine->loop(0).post([&] { Observer::await([&] { return asked.load(); }); });
+    for (int i = 0; i < 12; ++i) {
+        std::string all;
+        for (int n = 0; n < (i == 1 ? 1 : 5); ++n)
+            all += "GET /" + std::to_string(i) + "-" + std::to_string(n) +
+                   " HTTP/1.1\r\nHost: a\r\n" +
+                   (n == (i == 1 ? 0 : 4) ? "Connection: close\r\n" : "") + "\r\n";
+        clients[static_cast<std::size_t>(i)]->send(all);
+    }
+    clients[2].reset();
+    asked = true;
+    for (std::size_t i = 0; i < 12; ++i) {
+        if (i == 2) continue;
+        const auto answers = clients[i]->readAll();
+        std::size_t at = 0;
+        for (int n = 0; n < (i == 1 ? 1 : 5); ++n, ++at) {
+            at = answers.find("X-Seen: GET /" + std::to_string(i) + "-" + std::to_string(n) + " ",
+                              at);
+            ASSERT_NE(at, std::string::npos) << i << " " << n << " " << answers;
+        }
+    }
+}
+
 TEST(Forward, LargeBodiesBothWaysInBothFramings) {
     Pair p(echo());
     std::string body(3 * 1024 * 1024, '\0');

@@ -15,6 +15,7 @@ namespace {
 constexpr std::chrono::milliseconds kTakeOverEvery{500};
 constexpr std::int64_t kPurgeEveryMs = 3'600'000;
 constexpr std::size_t kRandomOctets = 32;
+using Clock = std::chrono::steady_clock;
 
 Poco::Net::Context::Ptr makeContext(const SmtpOptions& options) {
     if (options.tls == SmtpOptions::Tls::None) return {};
@@ -39,7 +40,8 @@ SmtpSender::SmtpSender(Options options, Environment environment, Composer compos
       composer_(std::move(composer)),
       from_(std::move(from)),
       tls_(makeContext(options_.smtp)),
-      spool_(std::move(spool)) {
+      spool_(std::move(spool)),
+      schedule_(longestBackoffMs(options_.smtp)) {
     // Signals are the business of the program's own threads.
     sigset_t all, before;
     sigfillset(&all);
@@ -138,7 +140,7 @@ void SmtpSender::work() {
         if (!owner_) takeOver(lock);
         const auto now = environment_.now_ms();
         std::optional<Spool::Entry> entry;
-        if (session || now >= connect_after_ms_) entry = schedule_.take(now);
+        if (session || Clock::now() >= connect_after_) entry = schedule_.take(now);
         if (entry)
             deliver(lock, std::move(*entry), session);
         else
@@ -154,14 +156,16 @@ void SmtpSender::waitForWork(Lock& lock, std::unique_ptr<SmtpSession>& session) 
         purge_after_ms_ = now + kPurgeEveryMs;
         spool_.purgeDead(now - std::chrono::milliseconds(options_.keep_dead_letters).count());
     }
-    // A clock that was set back must not put mail off: never longer than the longest retry.
+    // A clock that is set back must not put mail off: never longer than the longest retry.
     auto wait = std::max<std::int64_t>(options_.smtp.retry_most.count(), 1000);
-    if (const auto due = schedule_.nextDue())
-        wait = std::min(wait, std::max(*due, session ? 0 : connect_after_ms_) - now);
+    if (const auto due = schedule_.nextDue(now)) {
+        const auto closed =
+            std::chrono::ceil<std::chrono::milliseconds>(connect_after_ - Clock::now());
+        wait = std::min(wait, std::max(*due - now, session ? 0 : closed.count()));
+    }
     if (!owner_) wait = kTakeOverEvery.count();
     if (session) wait = std::min(wait, options_.smtp.idle_timeout.count());
-    const auto until = std::chrono::steady_clock::now() +
-                       std::chrono::milliseconds(std::max<std::int64_t>(wait, 1));
+    const auto until = Clock::now() + std::chrono::milliseconds(std::max<std::int64_t>(wait, 1));
     const bool woken = wake_.wait_until(lock, until) == std::cv_status::no_timeout;
     if (session && !woken && wait >= options_.smtp.idle_timeout.count()) {
         lock.unlock();
@@ -192,12 +196,12 @@ bool SmtpSender::connect(std::unique_ptr<SmtpSession>& session) {
     if (opened) {
         if (connect_failures_ > 0) log(Level::Info, "mail: the server answers again");
         connect_failures_ = 0;
-        connect_after_ms_ = 0;
+        connect_after_ = {};
         session = std::move(*opened);
         return true;
     }
     const auto wait = backoffMs(options_.smtp, ++connect_failures_, dice());
-    connect_after_ms_ = std::max(connect_after_ms_, environment_.now_ms() + wait);
+    connect_after_ = std::max(connect_after_, Clock::now() + std::chrono::milliseconds(wait));
     // Once for each outage and then ever more seldom, as the waits grow.
     if (!stopping_)
         log(Level::Warning, "mail: " + opened.error() + "; next try in " + std::to_string(wait) +
@@ -207,15 +211,20 @@ bool SmtpSender::connect(std::unique_ptr<SmtpSession>& session) {
 
 void SmtpSender::deliver(Lock& lock, Spool::Entry entry, std::unique_ptr<SmtpSession>& session) {
     lock.unlock();
-    auto stored = spool_.read(entry);
-    if (!stored || !*stored) {
+    const auto found = spool_.read(entry);
+    const auto& stored = found.mail;
+    if (found.state != Spool::Found::State::Good) {
         lock.lock();
-        if (!stored) return bury(entry, "?", stored.error());
-        return schedule_.done(entry);
+        if (found.state == Spool::Found::State::Gone) return schedule_.done(entry);
+        if (found.state == Spool::Found::State::Damaged) return bury(entry, "?", found.error);
+        // No descriptor left, a disk that hesitates: nothing that the message is to blame for.
+        log(Level::Error, "mail: " + entry.id + " waits: " + found.error);
+        const auto wait = backoffMs(options_.smtp, entry.attempts + 1, dice());
+        return putOff(std::move(entry), environment_.now_ms() + wait);
     }
-    if (environment_.now_ms() >= (*stored)->expires_ms) {
+    if (environment_.now_ms() >= stored.expires_ms) {
         lock.lock();
-        return bury(entry, (*stored)->kind, "its link has expired");
+        return bury(entry, stored.kind, "its link has expired");
     }
     Outcome outcome;
     for (;;) {
@@ -224,7 +233,7 @@ void SmtpSender::deliver(Lock& lock, Spool::Entry entry, std::unique_ptr<SmtpSes
             lock.lock();
             return schedule_.back(std::move(entry));
         }
-        outcome = session->send((*stored)->from, (*stored)->to, (*stored)->octets);
+        outcome = session->send(stored.from, stored.to, stored.octets);
         if (!outcome.reusable || session->sent() >= options_.smtp.messages_per_connection) {
             if (outcome.reusable) session->quit();
             session.reset();
@@ -233,7 +242,7 @@ void SmtpSender::deliver(Lock& lock, Spool::Entry entry, std::unique_ptr<SmtpSes
         if (outcome.fate != Outcome::Fate::Broken || !used || stop_signal_.reached()) break;
     }
     lock.lock();
-    settle(lock, std::move(entry), **stored, outcome);
+    settle(lock, std::move(entry), stored, outcome);
 }
 
 void SmtpSender::settle(Lock&, Spool::Entry entry, const Spool::Stored& stored,
@@ -253,11 +262,16 @@ void SmtpSender::settle(Lock&, Spool::Entry entry, const Spool::Stored& stored,
     const auto due = environment_.now_ms() + backoffMs(options_.smtp, attempts, dice());
     if (due >= stored.expires_ms)
         return bury(entry, stored.kind, outcome.why + ", until its link expired");
-    if (const auto error = spool_.reschedule(entry, attempts, due); !error.empty())
-        log(Level::Error, "mail: " + error);
-    entry.due_ms = due;
     log(Level::Warning, "mail: " + entry.id + " (" + stored.kind + ") attempt " +
                             std::to_string(attempts) + " failed: " + outcome.why);
+    putOff(std::move(entry), due);
+}
+
+/// One attempt more, and the next one then.
+void SmtpSender::putOff(Spool::Entry entry, std::int64_t due_ms) {
+    if (const auto error = spool_.reschedule(entry, entry.attempts + 1, due_ms); !error.empty())
+        log(Level::Error, "mail: " + error);
+    entry.due_ms = due_ms;
     schedule_.back(std::move(entry));
 }
 

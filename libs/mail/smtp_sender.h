@@ -2,6 +2,7 @@
 
 #include <Poco/Net/Context.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -45,6 +46,7 @@ class SmtpSender final : public Sender {
     [[nodiscard]] bool connect(std::unique_ptr<SmtpSession>& session);
     void settle(Lock& lock, Spool::Entry entry, const Spool::Stored& stored,
                 const Outcome& outcome);
+    void putOff(Spool::Entry entry, std::int64_t due_ms);
     void bury(const Spool::Entry& entry, const std::string& kind, const std::string& why);
     void log(Level level, const std::string& text) const;
     [[nodiscard]] unsigned char dice() const;
@@ -63,7 +65,8 @@ class SmtpSender final : public Sender {
     Counts counts_;
     std::size_t unowned_ = 0;  ///< accepted while another process had the queue
     bool owner_ = false, stopping_ = false;
-    std::int64_t connect_after_ms_ = 0, purge_after_ms_ = 0;
+    std::chrono::steady_clock::time_point connect_after_;
+    std::int64_t purge_after_ms_ = 0;
     unsigned connect_failures_ = 0;
     std::vector<std::thread> threads_;
 };

@@ -120,14 +120,18 @@ Result<Spool::Entry> Spool::add(const std::string& id, const Stored& message,
     return entry;
 }
 
-Result<std::optional<Spool::Stored>> Spool::read(const Entry& entry) const {
+Spool::Found Spool::read(const Entry& entry) const {
+    using State = Found::State;
     const auto file = path("queue", entry.fileName());
-    if (::access(file.c_str(), F_OK) != 0 && errno == ENOENT) return std::optional<Stored>();
+    struct stat st {};
+    if (::stat(file.c_str(), &st) != 0 && errno == ENOENT) return {State::Gone, {}, ""};
+    if (static_cast<std::size_t>(st.st_size) > kMostOctets || S_ISDIR(st.st_mode))
+        return {State::Damaged, {}, file + " is not a queued mail"};
     auto content = files::readFile(file, kMostOctets);
-    if (!content) return Error{content.error()};
+    if (!content) return {State::Unreadable, {}, content.error()};
     auto stored = parseStored(*content);
-    if (!stored) return Error{file + " is not a queued mail"};
-    return stored;
+    if (!stored) return {State::Damaged, {}, file + " is not a queued mail"};
+    return {State::Good, std::move(*stored), ""};
 }
 
 std::string Spool::reschedule(Entry& entry, unsigned attempts, std::int64_t due_ms) const {

@@ -28,6 +28,17 @@ class Spool {
         std::string kind, from, to, octets;
         std::int64_t expires_ms = 0;
     };
+    struct Found {
+        enum class State {
+            Good,
+            Gone,        ///< another process has delivered it
+            Damaged,     ///< it will never be a mail again
+            Unreadable,  ///< not now: no descriptor left, an error of the disk
+        };
+        State state = State::Good;
+        Stored mail;        ///< of Good
+        std::string error;  ///< of Damaged and Unreadable
+    };
 
     /// Makes DIRECTORY with `new`, `queue` and `dead` in it.
     [[nodiscard]] static Result<Spool> open(std::string directory);
@@ -40,8 +51,7 @@ class Spool {
 
     [[nodiscard]] Result<Entry> add(const std::string& id, const Stored& message,
                                     std::int64_t now_ms) const;
-    /// Empty value: the message is gone (another process has delivered it).
-    [[nodiscard]] Result<std::optional<Stored>> read(const Entry& entry) const;
+    [[nodiscard]] Found read(const Entry& entry) const;
     /// These return what failed, or an empty text.
     [[nodiscard]] std::string reschedule(Entry& entry, unsigned attempts,
                                          std::int64_t due_ms) const;

@@ -1,6 +1,7 @@
 #include "libs/mail/spool.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <utime.h>
 
@@ -14,6 +15,8 @@ namespace persona::mail {
 namespace {
 
 using persona::testing::TempDir;
+
+using State = Spool::Found::State;
 
 const std::string kId(32, 'a');
 const Spool::Stored kMail{"confirm", "from@mail.example", "to@mail.example",
@@ -36,17 +39,15 @@ TEST(Spool, KeepsAMessageAsItIsThroughAttemptsAndRestarts) {
     EXPECT_EQ(found[0].id, kId);
     EXPECT_EQ(found[0].attempts, 3U);
     EXPECT_EQ(found[0].due_ms, 4000);
-    const auto mail = again->read(found[0]);
-    ASSERT_TRUE(mail && *mail);
-    EXPECT_EQ((*mail)->kind, kMail.kind);
-    EXPECT_EQ((*mail)->from, kMail.from);
-    EXPECT_EQ((*mail)->to, kMail.to);
-    EXPECT_EQ((*mail)->octets, kMail.octets);
-    EXPECT_EQ((*mail)->expires_ms, 5000);
+    const auto read = again->read(found[0]);
+    ASSERT_EQ(read.state, State::Good) << read.error;
+    EXPECT_EQ(read.mail.kind, kMail.kind);
+    EXPECT_EQ(read.mail.from, kMail.from);
+    EXPECT_EQ(read.mail.to, kMail.to);
+    EXPECT_EQ(read.mail.octets, kMail.octets);
+    EXPECT_EQ(read.mail.expires_ms, 5000);
     EXPECT_EQ(again->remove(found[0]), "");
-    const auto gone = again->read(found[0]);
-    ASSERT_TRUE(gone);
-    EXPECT_FALSE(*gone);
+    EXPECT_EQ(again->read(found[0]).state, State::Gone);
 }
 
 TEST(Spool, IsPrivate) {
@@ -95,8 +96,8 @@ TEST(Spool, ADamagedFileIsAnErrorThatNamesIt) {
           "persona-mail/1 confirm x a b\nx", "persona-mail/1 confirm 1 a b c\nx"}) {
         std::ofstream(dir / "q/queue/" + entry.fileName()) << content;
         const auto mail = spool->read(entry);
-        ASSERT_FALSE(mail) << content;
-        EXPECT_NE(mail.error().find(entry.fileName()), std::string::npos);
+        ASSERT_EQ(mail.state, State::Damaged) << content;
+        EXPECT_NE(mail.error.find(entry.fileName()), std::string::npos);
     }
 }
 
@@ -131,12 +132,12 @@ TEST(Spool, OldDeadLettersGo) {
 }
 
 TEST(Schedule, TheLongestDueComesFirstAndNothingComesTwice) {
-    Schedule schedule;
+    Schedule schedule(1000);
     EXPECT_TRUE(schedule.add({"a", 0, 30}));
     EXPECT_TRUE(schedule.add({"b", 0, 10}));
     EXPECT_TRUE(schedule.add({"c", 0, 20}));
     EXPECT_FALSE(schedule.add({"b", 1, 5})) << "known";
-    EXPECT_EQ(schedule.nextDue(), 10);
+    EXPECT_EQ(schedule.nextDue(0), 10);
     EXPECT_FALSE(schedule.take(9));
     auto b = schedule.take(20);
     ASSERT_TRUE(b);
@@ -151,6 +152,40 @@ TEST(Schedule, TheLongestDueComesFirstAndNothingComesTwice) {
     EXPECT_EQ(schedule.take(100)->id, "b");
     schedule.done(*b);
     EXPECT_TRUE(schedule.add({"b", 0, 10}));
+}
+
+TEST(Schedule, WhatAClockThatWasSetBackPutOffIsDue) {
+    Schedule schedule(1000);
+    EXPECT_TRUE(schedule.add({"late", 3, 500'900}));
+    EXPECT_EQ(schedule.nextDue(500'000), 500'900);
+    EXPECT_FALSE(schedule.take(500'000));
+    // The clock goes back: what is due comes first, then what no wait explains.
+    EXPECT_TRUE(schedule.add({"new", 0, 40'000}));
+    EXPECT_TRUE(schedule.add({"soon", 1, 40'500}));
+    EXPECT_EQ(schedule.take(40'000)->id, "new");
+    EXPECT_EQ(schedule.nextDue(40'000), 40'000);
+    EXPECT_EQ(schedule.take(40'000)->id, "late");
+    EXPECT_EQ(schedule.nextDue(40'000), 40'500);
+    EXPECT_FALSE(schedule.take(40'000));
+    EXPECT_EQ(schedule.take(40'500)->id, "soon");
+    EXPECT_FALSE(schedule.nextDue(40'500));
+}
+
+TEST(Spool, ADescriptorThatIsMissingIsNoFaultOfTheMessage) {
+    const TempDir dir;
+    auto spool = Spool::open(dir / "q");
+    ASSERT_TRUE(spool);
+    const auto entry = spool->add(kId, kMail, 1000);
+    ASSERT_TRUE(entry);
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit none{0, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    const auto hidden = spool->read(*entry);
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    EXPECT_EQ(hidden.state, State::Unreadable);
+    EXPECT_NE(hidden.error, "");
+    EXPECT_EQ(spool->read(*entry).state, State::Good);
 }
 
 TEST(Backoff, DoublesWithinAQuarterUpToItsLimit) {

@@ -146,9 +146,28 @@ test('a primary address: frame, then this window, then the provider; then it end
   assert.deepEqual(run(back('provisioned', 'auth')).runs, ['primaryAuth']);
   assert.equal(run(back('cancelled')).state.screen, 'email');
   assert.equal(run(back('cancelled')).state.email, 'a@b.example');
-  const adding = start(somebody, ['x@b.example'], {}, { returning: { kind: 'cancelled', email: 'a@b.example', info: primary(), add: true } });
+  const adding = start(somebody, ['x@b.example'], {}, { returning: { kind: 'cancelled', email: 'a@b.example', info: primary(), add: true, userid: 7 } });
   assert.equal(run(adding).state.screen, 'add_email');
   assert.equal(run(adding, { type: 'back' }).state.screen, 'pick_email');
+});
+
+test('an address is added to the account that wanted it, or to none', () => {
+  for (const kind of ['provisioned', 'authenticated', 'cancelled'])
+    for (const userid of [8, undefined]) {
+      const returning = { kind, email: 'a@b.example', info: primary(), add: true, userid };
+      const r = run(start(somebody, ['x@b.example'], {}, { returning }));
+      assert.equal(r.state.screen, 'pick_email', kind);
+      assert.deepEqual(r.runs, [], kind);
+    }
+  const mine = { kind: 'provisioned', email: 'a@b.example', info: primary(), add: true, userid: 7 };
+  assert.equal(run(start(somebody, ['x@b.example'], {}, { returning: mine })).effects[0].add, true);
+});
+
+test('whoever is signed in writes the address that takes the place', () => {
+  const options = { forceAuthentication: true, hint: 'x@evil.example' };
+  assert.equal(run(start(somebody, ['a@b.example'], options)).state.email, '');
+  assert.equal(run(start(somebody, ['a@b.example'], { ...options, hint: 'a@b.example' })).state.email, 'a@b.example');
+  assert.equal(run(start(nobody, [], options)).state.email, 'x@evil.example');
 });
 
 test('failures: beside the form where there is one, else a screen of their own', () => {

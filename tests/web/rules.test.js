@@ -113,6 +113,9 @@ test('certificates: for this key, this address, and long enough', () => {
   assert.ok(usable({ exp: 200000 }, 1000, 0));
   assert.ok(!usable({ exp: 120000 }, 1000, 0), 'two minutes are too few');
   assert.ok(!usable({ exp: 900000, iat: 100 }, 1000, 200), 'older than the domain key');
+  const unproved = cert({ exp: 900000, principal: { 'unverified-email': 'a@b.example' } });
+  assert.ok(!isUsable({ cert: unproved }, 1000, 0), 'nobody proved the address');
+  assert.ok(isUsable({ cert: unproved }, 1000, 0, true));
   assert.equal(chooseAlgorithm(undefined), 'ES256');
   assert.equal(chooseAlgorithm(['Ed25519', 'RS256', 'ES256']), 'RS256');
 });

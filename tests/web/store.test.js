@@ -41,3 +41,12 @@ test('where to lead on: two hours, few entries, no other origin, no spoilt recor
     assert.equal(store.returnTo('a@x.example'), null, spoilt);
   }
 });
+
+test('whose addresses they are', () => {
+  assert.ok(!store.isOther(7), 'nothing is kept');
+  store.setEmails(['a@x.example'], 7);
+  assert.ok(!store.isOther(7));
+  assert.ok(store.isOther(8));
+  store.clearAccount();
+  assert.ok(!store.isOther(8));
+});

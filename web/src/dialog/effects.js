@@ -1,11 +1,12 @@
 /** What the state machine asks for, done; each ends in an event. */
 
 import { certify } from '../lib/certify.js';
-import { forgetKeys, dropKey, isUsable, loadKey, makeAssertion } from '../lib/keys.js';
+import { forgetKeys, dropKey, isUsable, loadKey, makeAssertion, saveKey } from '../lib/keys.js';
 import * as store from '../lib/store.js';
 import { ApiError } from '../lib/wsapi.js';
 import { away, deliver } from './channel.js';
 import { forgetRequest, saveFlow } from './flow.js';
+import { ImproperUsage } from './params.js';
 import { provisionInFrame, provisionOnTop } from './provision.js';
 
 /** @typedef {import('../lib/wsapi.js').Wsapi} Wsapi */
@@ -30,7 +31,14 @@ export async function readSession(api) {
   if (!c.authenticated) {
     store.clearAccount();
     await forgetKeys();
-  } else store.setEmails(emails);
+  } else {
+    if (store.isOther(c.userid)) {
+      // Nobody signed out, and yet somebody else is here: what was kept is not for these eyes.
+      store.clearAccount();
+      await forgetKeys();
+    }
+    store.setEmails(emails, c.userid);
+  }
   const session = {
     authenticated: !!c.authenticated, level: c.auth_level, hasPassword: c.has_password, userid: c.userid,
     computer: c.authenticated ? store.computer(c.userid, Date.now()) : null,
@@ -46,9 +54,20 @@ let polling;
 const early = new Map();
 const earlyLife = 60000;
 
+/** A certificate for an address that nobody proved is for sites that asked for such, and only as long as
+ *  it is unproved. @param {World} w @param {any} info */
+const unprovedWillDo = (w, info) => w.params.allowUnverified && info.state === 'unverified';
+
 /** @param {World} w @param {string} email */
-function lookUp(w, email) {
-  return w.api.get('address_info', w.params.forceIssuer ? { email, issuer: w.params.forceIssuer } : { email });
+async function lookUp(w, email) {
+  const { forceIssuer } = w.params;
+  try {
+    return await w.api.get('address_info', forceIssuer ? { email, issuer: forceIssuer } : { email });
+  } catch (e) {
+    if (forceIssuer && e instanceof ApiError && e.status === 400)
+      throw new ImproperUsage(`experimental_forceIssuer: ${e.reason}`);
+    throw e;
+  }
 }
 /** @param {World} w @param {string} email */
 export function lookUpEarly(w, email) {
@@ -66,7 +85,7 @@ export const effects = {
     const at = info.normalizedEmail || email;
     const key = why === 'chosen' && !info.state?.startsWith('transition') ? await loadKey(at, info.issuer) : undefined;
     const created = info.type === 'secondary' ? w.api.context.domain_key_creation_time : 0;
-    const usable = !!key && isUsable(key, w.api.now(), created) && w.state().session.authenticated;
+    const usable = !!key && isUsable(key, w.api.now(), created, unprovedWillDo(w, info)) && w.state().session.authenticated;
     return { type: 'info', info, why, usable };
   },
 
@@ -96,6 +115,7 @@ export const effects = {
     if (w.params.siteLogo?.startsWith('https:')) args.siteLogo = w.params.siteLogo;
     if (purpose === 'new_user' && w.params.allowUnverified) args.allowUnverified = true;
     store.setReturnTo(email, w.params.returnTo, w.request.origin);
+    await w.api.sameAccount();  // and the service hears for which site the mail is
     const call = stageCalls[/** @type {keyof stageCalls} */ (purpose)];
     const done = await w.api.post(call, args);
     if (!done.success) throw new ApiError(call, 200, { reason: done.reason });
@@ -151,10 +171,11 @@ export const effects = {
   },
   async provisionTop(w, { email, info, after }) {
     away(w.request);
-    await provisionOnTop(w.api, { email, info, add: w.state().add, after, request: w.request }, w.state().trusted);
+    const { add, session } = w.state();
+    await provisionOnTop(w.api, { email, info, add, userid: session.userid, after, request: w.request }, w.state().trusted);
   },
   async leave(w, { email, info, add }) {
-    saveFlow({ email, info, add, request: w.request });
+    saveFlow({ email, info, add, userid: w.state().session.userid, request: w.request });
     const url = new URL(info.auth);
     url.searchParams.set('email', email);
     away(w.request);
@@ -169,13 +190,15 @@ export const effects = {
     if (!done.success) throw new ApiError(call, 200, { reason: done.reason });
     if (!add && info.state === 'transition_to_primary')
       await w.api.post('used_address_as_primary', { email }).catch(() => {});
-    return { type: 'primaryAuthed', ...(await readSession(w.api)) };
+    const now = await readSession(w.api);
+    await saveKey(key);  // it is of the account that is here now, whosever was here before
+    return { type: 'primaryAuthed', ...now };
   },
 
   async generate(w, { email, info, trusted }) {
     const created = info.type === 'secondary' ? w.api.context.domain_key_creation_time : 0;
     let key = await loadKey(email, info.issuer);
-    if (!key || !isUsable(key, w.api.now(), created)) {
+    if (!key || !isUsable(key, w.api.now(), created, unprovedWillDo(w, info))) {
       /** @type {Record<string, unknown>} */
       const more = {};
       if (w.params.forceIssuer) more.forceIssuer = w.params.forceIssuer;

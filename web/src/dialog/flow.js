@@ -6,7 +6,7 @@ import { random } from '../lib/base64url.js';
 
 /** @typedef {import('./channel.js').Request} Request */
 /** @typedef {{email: string, add: boolean, info: any, request: Request, state: string, after?: string,
- *  pubkey?: string, created: number}} Flow */
+ *  userid: unknown, pubkey?: string, created: number}} Flow `userid` of whoever was signed in */
 
 const flowName = 'bid_flow';
 const requestName = 'bid_request';

@@ -60,7 +60,9 @@ const start = (s) => {
   const known = s.session.authenticated && !s.options.forceAuthentication;
   if (known && !s.emails.length) return stay(s, { screen: 'loading' }, { run: 'logout' });
   if (known) return stay(s, { screen: 'pick_email', stack: [], busy: false, email: preselected(s) });
-  return stay(s, { screen: 'email', stack: [], busy: false, email: s.options.hint, required: false, add: false });
+  // Whoever is signed in gives that up only for an address that he wrote himself.
+  const email = s.session.authenticated && !s.emails.includes(s.options.hint) ? '' : s.options.hint;
+  return stay(s, { screen: 'email', stack: [], busy: false, email, required: false, add: false });
 };
 
 /** Nothing is chosen for a person with several addresses at a site that they never saw.
@@ -149,7 +151,9 @@ const handlers = {
   /** Everything that start-up found out. */
   start(s, e) {
     const begun = { ...s, session: e.session, emails: e.emails, options: { ...s.options, ...e.options } };
-    const back = e.returning;
+    // An address is added to the account that wanted it, and to no other that is here now.
+    const strayed = e.returning?.add && e.returning.userid !== e.session.userid;
+    const back = strayed ? null : e.returning;
     if (!back) return start(begun);
     const [home] = start({ ...begun, add: false });
     if (back.kind === 'cancelled')

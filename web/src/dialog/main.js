@@ -6,7 +6,7 @@ import { every, one, wireReveals } from '../lib/dom.js';
 import { explain } from '../lib/explain.js';
 import { message, t } from '../lib/i18n.js';
 import * as store from '../lib/store.js';
-import { ApiError, Wsapi } from '../lib/wsapi.js';
+import { AccountChanged, ApiError, Wsapi } from '../lib/wsapi.js';
 import { requestFromFragment, requestFromOpener } from './channel.js';
 import { effects, lookUpEarly, readSession } from './effects.js';
 import { forgetRequest, keepRequest, keptRequest, takeFlow } from './flow.js';
@@ -31,7 +31,8 @@ function dispatch(event) {
   if (after === state) return;
   if (after.turn !== state.turn) api.abandon();
   state = after;
-  show(state);
+  show(state, armed);
+  if (event.type === 'start') comeUp();
   for (const effect of wanted) run(effect);
   if (event.type === 'start' && state.screen === 'pick_email' && state.email) lookUpEarly(world, state.email);
 }
@@ -50,6 +51,8 @@ async function run(effect) {
 /** @param {unknown} error @param {string} action @param {number} [turn] in which it was asked for */
 function report(error, action, turn = state.turn) {
   console.error(action, error);
+  if (error instanceof AccountChanged) return dispatch({ type: 'dismiss', turn });
+  if (error instanceof ImproperUsage) return stop('improper', error.message);
   const e = error instanceof ApiError ? error : null;
   if (e?.challenge?.kind === 'mail') return dispatch({ type: 'prove', turn });
   const details = { action, time: new Date().toISOString(), call: e?.call ?? '-', status: e?.status ?? '-', reason: (e?.reason || String(error)).slice(0, 200) };
@@ -64,7 +67,7 @@ const wayBack = () => (asked?.transport === 'redirect' ? new URL(asked.origin).h
 function stop(code, reason) {
   const options = { ...state.options, leave: wayBack() };
   state = { ...state, options, screen: 'error', error: { code, fatal: true, details: reason ? { reason } : undefined } };
-  show(state);
+  show(state, armed);
 }
 
 /** To the site, with word that it was cancelled where the site asked properly. A window that has a
@@ -78,7 +81,7 @@ function leave() {
 
 /** @param {string} kind @param {import('./flow.js').Flow} flow */
 async function returned(kind, flow) {
-  const back = { email: flow.email, info: flow.info, add: flow.add, after: flow.after };
+  const back = { email: flow.email, info: flow.info, add: flow.add, userid: flow.userid, after: flow.after };
   if (kind !== 'certificate') return { ...back, kind };
   const match = /^#bidc=([A-Za-z0-9_-]+)$/.exec(fragment);
   let answer = null;
@@ -113,6 +116,7 @@ async function begin() {
     return stop('unvouched');
   }
   asked = request;
+  api.origin = request.origin;
   keepRequest(request);
   paintHost(request.origin);
   let params;
@@ -141,12 +145,38 @@ async function enterFlow(back, known) {
   dispatch({ type: 'start', ...found, options, returning: back ? await returned(back.kind, back.flow) : null });
 }
 
-// What a person does, as events. Nothing is taken while an answer is awaited.
+// What a person does, as events. Nothing is taken while an answer is awaited, nor in the first moment of
+// a window that came up under the pointer: that click was meant for what lay there before. Whoever types
+// has seen it.
+
+const firstMoment = 400;
+let armed = false;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let arming;
+
+function arm() {
+  clearTimeout(arming);
+  if (armed) return;
+  armed = true;
+  show(state, armed);
+}
+function comeUp() {
+  clearTimeout(arming);
+  armed = false;
+  show(state, armed);
+  arming = setTimeout(arm, firstMoment);
+}
+addEventListener('focus', comeUp);
+document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && comeUp());
+addEventListener('input', arm, true);
+addEventListener('keydown', (event) => {
+  if (event.key === 'Enter' && event.repeat) event.preventDefault();  // held down since another window
+}, true);
 
 /** @param {string} id @param {ReturnType<typeof message>} what */
 const complain = (id, what) => {
   state = { ...state, fault: { field: id, ...what } };
-  show(state);
+  show(state, armed);
 };
 
 /** @type {Record<string, () => Record<string, any> | void>} */
@@ -170,7 +200,7 @@ function address(id) {
 /** @param {string} type */
 function act(type) {
   if (state.error?.fatal) return leave();
-  if (state.busy) return;
+  if (state.busy || !armed) return;
   const read = readers[type];
   const more = read ? read() : {};
   if (more) dispatch({ type, ...more });
@@ -185,7 +215,7 @@ for (const button of every('button[data-event]')) button.addEventListener('click
 one('#choices').addEventListener('change', (/** @type {any} */ event) => lookUpEarly(world, event.target.value));
 one('#back').addEventListener('click', () => {
   state = { ...state, busy: false };
-  act('back');
+  dispatch({ type: 'back' });
 });
 addEventListener('keydown', (event) => {
   // Only within the dialog: nobody leaves it for the site by a key.

@@ -65,6 +65,7 @@ export function backgroundColor(value) {
 /** @param {unknown} value @param {string} origin */
 export function returnTo(value, origin) {
   const given = text('returnTo', value);
+  if (given.length > 2083) refuse('returnTo', 'is longer than 2083 characters');
   if (!/^\/(?![/\\])/.test(given)) refuse('returnTo', 'must be an absolute path');
   const url = new URL(given, origin);
   if (url.origin !== origin) refuse('returnTo', 'must stay on the site');

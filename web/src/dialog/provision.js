@@ -8,6 +8,7 @@ import { saveFlow } from './flow.js';
 /** @typedef {import('../lib/wsapi.js').Wsapi} Wsapi */
 
 const silence = 5000;
+const patience = 20000;  // in all
 const hour = 3600;
 
 /** @param {boolean} trusted */
@@ -29,11 +30,14 @@ export function provisionInFrame(api, email, info, trusted) {
     /** @param {'ok' | 'refused' | 'silent'} how */
     const end = (how) => {
       clearTimeout(timer);
+      clearTimeout(last);
       removeEventListener('message', hear);
       frame.remove();
       resolve(how);
     };
     let timer = setTimeout(() => end('silent'), silence);
+    const last = setTimeout(() => end('silent'), patience);
+    let asked = false;  // for the key: once
     /** @param {MessageEvent} event */
     const hear = async (event) => {
       if (event.origin !== expected || event.source !== frame.contentWindow) return;
@@ -44,7 +48,8 @@ export function provisionInFrame(api, email, info, trusted) {
       /** @param {any} message */
       const post = (message) => frame.contentWindow?.postMessage({ t: 'bid:prov', v: 1, ...message }, expected);
       if (m.op === 'begin') post({ op: 'begin', email, duration: duration(trusted) });
-      else if (m.op === 'key') {
+      else if (m.op === 'key' && !asked) {
+        asked = true;
         made = await makeKey(api.context.user_key_algs);
         post({ op: 'key', pubkey: made.pubkey });
       } else if (m.op === 'end') {

@@ -9,10 +9,18 @@ import { textColor } from './params.js';
 /** @typedef {import('./machine.js').State} State */
 /** @typedef {import('./params.js').Params} Params */
 
+/** @param {string} origin over the network without TLS */
+function isPlain(origin) {
+  if (!origin.startsWith('http:')) return false;
+  const { hostname } = new URL(origin);
+  return !/^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+}
+
 /** Who asks: the host name first and always, whatever else the site got wrong. @param {string} origin */
 export function paintHost(origin) {
   const host = /^https?:/.test(origin) ? new URL(origin).host : origin;  // A-labels: look-alike letters show
-  one('#asker-host').textContent = host;
+  // Without TLS anybody on the way may be asking in that name: it is not shown as the site that has it.
+  one('#asker-host').textContent = isPlain(origin) ? origin : host;
   one('#asker').hidden = false;
   return host;
 }
@@ -64,14 +72,14 @@ export function paintWork(seconds, part) {
 
 let shown = '';
 
-/** @param {State} s */
-export function show(s) {
+/** @param {State} s @param {boolean} armed whether clicks count */
+export function show(s, armed) {
   const screen = one(`[data-screen="${s.screen}"]`);
   const changed = shown !== s.screen;
   for (const other of every('[data-screen]')) other.hidden = other !== screen;
   paintBack(s);
   fillScreen(s, screen, changed);
-  for (const button of every('button', screen)) button.setAttribute('aria-disabled', String(s.busy));
+  for (const button of every('button', screen)) button.setAttribute('aria-disabled', String(s.busy || !armed));
   const notice = screen.querySelector('[data-notice]');
   if (notice) {
     notice.hidden = !s.notice;

@@ -1,6 +1,8 @@
 /** For identity providers' sign-in pages, which the dialog's window shows (frontend.md 2.2). */
 
-const script = /** @type {HTMLScriptElement | null} */ (document.currentScript);
+// An element that a page lets strangers write, and that is named so, hides the property: it is no script.
+const { currentScript } = document;
+const script = currentScript instanceof HTMLScriptElement ? currentScript : null;
 const service = script ? new URL(script.getAttribute('data-bid-origin') || script.src, location.href).origin : '';
 
 const nav = /** @type {any} */ (navigator);

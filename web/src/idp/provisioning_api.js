@@ -4,7 +4,9 @@
 
 import { decodeJson, encodeJson } from '../lib/base64url.js';
 
-const script = /** @type {HTMLScriptElement | null} */ (document.currentScript);
+// An element that a page lets strangers write, and that is named so, hides the property: it is no script.
+const { currentScript } = document;
+const script = currentScript instanceof HTMLScriptElement ? currentScript : null;
 const service = script ? new URL(script.getAttribute('data-bid-origin') || script.src, location.href).origin : '';
 
 /** @param {any} callback */

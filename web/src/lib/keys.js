@@ -67,6 +67,12 @@ export async function dropKey(email, issuer) {
   await transact('readwrite', (s) => s.delete(idOf(email, issuer))).catch(() => {});
 }
 
+/** Whoever issued them. @param {string} email */
+export async function dropKeysOf(email) {
+  const ends = ' ' + email;
+  await forget((id) => id.endsWith(ends)).catch(() => {});
+}
+
 /** Keys that wait for a provider's answer stand under an issuer that no host name can be. */
 const waiting = 'pending:';
 /** @param {string} state of the flow */
@@ -75,16 +81,14 @@ export const pendingIssuer = (state) => waiting + state;
 /** Everything of the account that was signed in; what is under way with a provider goes on.
  *  @param {boolean} [all] that too */
 export async function forgetKeys(all = false) {
-  try {
-    const ids = /** @type {string[]} */ (await transact('readonly', (s) => s.getAllKeys()));
-    for (const id of [...ids, ...memory.keys()])
-      if (all || !id.startsWith(waiting)) {
-        memory.delete(id);
-        await transact('readwrite', (s) => s.delete(id));
-      }
-  } catch {
-    memory.clear();  // there is no database, so memory is all
-  }
+  await forget((id) => all || !id.startsWith(waiting)).catch(() => memory.clear());  // no database: memory is all
+}
+
+/** @param {(id: string) => boolean} which */
+async function forget(which) {
+  for (const id of [...memory.keys()].filter(which)) memory.delete(id);
+  const ids = /** @type {string[]} */ (await transact('readonly', (s) => s.getAllKeys()));
+  for (const id of ids.filter(which)) await transact('readwrite', (s) => s.delete(id));
 }
 
 /** A decimal number from base64url octets. @param {string} text */
@@ -146,10 +150,12 @@ export function certificateFits(cert, pubkey, email, now) {
 }
 
 /** Whether a stored certificate may still be used (frontend.md 3.3).
- *  @param {KeyRecord} record @param {number} now @param {number} domainKeyCreated 0: another issuer's */
-export function isUsable(record, now, domainKeyCreated) {
+ *  @param {KeyRecord} record @param {number} now @param {number} domainKeyCreated 0: another issuer's
+ *  @param {boolean} [unproved] whether one for an address that nobody proved will do */
+export function isUsable(record, now, domainKeyCreated, unproved = false) {
   try {
     const p = payloadOf(record.cert);
+    if (!unproved && p.principal?.email === undefined && p.principal?.['unverified-email'] !== undefined) return false;
     return Number(p.exp) - now >= soon && !(domainKeyCreated && p.iat !== undefined && Number(p.iat) < domainKeyCreated);
   } catch {
     return false;

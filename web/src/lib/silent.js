@@ -1,7 +1,7 @@
 /** An assertion without a click, for a site where the person signed in before (frontend.md 1.5). */
 
 import { certify } from './certify.js';
-import { isUsable, loadKey, makeAssertion } from './keys.js';
+import { dropKey, isUsable, loadKey, makeAssertion } from './keys.js';
 import * as store from './store.js';
 
 /** @typedef {import('./wsapi.js').Wsapi} Wsapi */
@@ -26,6 +26,8 @@ export async function silentAssertion(api, origin, believed) {
     key = await certify(api, email, info.issuer, true);
   }
   const assertion = await makeAssertion(key, origin, api.now());
+  // On a computer that others may use, nothing stays that could sign in once more.
+  if (store.computer(api.context.userid, Date.now())?.state !== 'confirmed') await dropKey(email, info.issuer);
   if (record.one_time) store.updateSite(origin, { one_time: undefined });
   return { email, assertion };
 }

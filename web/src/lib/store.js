@@ -66,8 +66,10 @@ export function updateSite(origin, change) {
   write('siteInfo', all);
 }
 
-/** @param {string[]} emails for other tabs, and for the frame */
-export const setEmails = (emails) => write('emails', { list: emails });
+/** @param {string[]} emails for other tabs, and for the frame @param {unknown} userid whose they are */
+export const setEmails = (emails, userid) => write('emails', { list: emails, userid });
+/** Whether what is kept here is of another account. @param {unknown} userid */
+export const isOther = (userid) => ![undefined, userid].includes(read('emails')?.userid);
 
 /** @param {string} email @param {unknown} userid */
 export function linkUser(email, userid) {

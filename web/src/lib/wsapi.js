@@ -17,6 +17,10 @@ export class ApiError extends Error {
   }
 }
 
+/** Another tab signed in as somebody else, or out: what a person began here was meant for the account of
+ *  then. Nothing was sent. */
+export class AccountChanged extends Error {}
+
 const slowAfter = 10000;
 const patience = 60000;
 const mostChallenges = 3;
@@ -29,6 +33,8 @@ export class Wsapi {
     /** @type {any} */
     this.context = null;
     this.clockOffset = 0;
+    /** The site that the dialog serves; mails name no other (docs/decisions/0022). */
+    this.origin = '';
     this.turning = new AbortController();
   }
 
@@ -114,11 +120,11 @@ export class Wsapi {
     try {
       return await post(this.context.csrf_token);
     } catch (e) {
-      // The session changed under this page (another tab signed out): once more with its new token.
+      // The session changed under this page: once more with its new token, if the account is the same.
       const stale = e instanceof ApiError &&
         ((e.status === 403 && /no cookie/.test(e.reason)) || (e.status === 400 && /CSRF/.test(e.reason)));
       if (!stale) throw e;
-      await this.session();
+      await this.sameAccount();
       return post(this.context.csrf_token);
     }
   }
@@ -141,10 +147,17 @@ export class Wsapi {
   async session() {
     document.cookie = 'can_set_cookies=1; path=/; SameSite=Lax' + (location.protocol === 'https:' ? '; Secure' : '');
     const before = Date.now();
-    this.context = await this.get('session_context');
+    this.context = await this.get('session_context', this.origin ? { origin: this.origin } : undefined);
     // Half of the way there and back is a better guess than the moment of either end.
     this.clockOffset = this.context.server_time - (before + Date.now()) / 2;
     return this.context;
+  }
+
+  /** The session as it is now; throws AccountChanged when that is another account's. */
+  async sameAccount() {
+    const before = this.context?.authenticated ? this.context.userid : null;
+    const { authenticated, userid } = await this.session();
+    if ((authenticated ? userid : null) !== before) throw new AccountChanged('the account changed');
   }
 
   /** Addresses of the account; empty when nobody is signed in. @returns {Promise<string[]>} */

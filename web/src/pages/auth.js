@@ -30,7 +30,7 @@ export function startAuth() {
     fault(password, place, '');
     try {
       const email = one('#auth-email').value;
-      const done = await api.post('authenticate_user', { email, pass: password.value, ephemeral: false });
+      const done = await api.post('authenticate_user', { email, pass: password.value, ephemeral: true });
       if (done.success) id.completeAuthentication();
       else fault(password, place, t('field.password_wrong'));
     } catch (e) {

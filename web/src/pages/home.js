@@ -4,9 +4,9 @@ import { passwordFits } from '../lib/address.js';
 import { every, fault, make, one } from '../lib/dom.js';
 import { explain } from '../lib/explain.js';
 import { t } from '../lib/i18n.js';
-import { forgetKeys } from '../lib/keys.js';
+import { dropKeysOf, forgetKeys } from '../lib/keys.js';
 import * as store from '../lib/store.js';
-import { ApiError, Wsapi } from '../lib/wsapi.js';
+import { AccountChanged, ApiError, Wsapi } from '../lib/wsapi.js';
 
 const api = new Wsapi();
 /** @type {string[]} */
@@ -21,6 +21,8 @@ export async function startHome() {
   one('#sign-out').addEventListener('click', () => run(signOut));
   one('#cancel-account').addEventListener('click', () => run(cancelAccount));
   wirePassword();
+  // A browser that shows a page as it was left, shows what may be another's by now.
+  addEventListener('pageshow', (event) => event.persisted && location.reload());
   await refresh();
 }
 
@@ -29,7 +31,8 @@ async function refresh() {
     const session = await api.session();
     emails = session.authenticated ? await api.emails() : [];
     const signedIn = session.authenticated && emails.length > 0;
-    if (!signedIn) await forget();
+    if (!signedIn || store.isOther(session.userid)) await forget();
+    if (!signedIn) one('#addresses').replaceChildren();
     one('#signed-out').hidden = signedIn;
     one('#signed-in').hidden = !signedIn;
     if (signedIn) paint(session);
@@ -42,7 +45,7 @@ async function refresh() {
 
 /** @param {any} session */
 function paint(session) {
-  store.setEmails(emails);
+  store.setEmails(emails, session.userid);
   const hint = one('#account-hint');
   hint.hidden = store.hintSeen();
   store.setHintSeen();
@@ -68,6 +71,7 @@ async function run(work) {
       good.hidden = false;
     }
   } catch (e) {
+    if (e instanceof AccountChanged) await refresh();  // whoever is signed in now has not asked for this
     one('p', bad).textContent = explain(e).text + ' ' + explain(e).remedy;
     bad.hidden = false;
   }
@@ -88,7 +92,7 @@ function ask(words) {
 
 async function forget() {
   store.clearAccount();
-  await forgetKeys().catch(() => {});
+  await forgetKeys(true).catch(() => {});
 }
 
 async function signOut() {
@@ -117,6 +121,7 @@ async function removeAddress(email) {
   };
   if (!(await ask(words))) return;
   await api.post('remove_email', { email });
+  await dropKeysOf(email);
   await refresh();
   return t('account.removed', { email });
 }

@@ -241,7 +241,9 @@ function makeId(service) {
   return id;
 }
 
-const script = /** @type {HTMLScriptElement | null} */ (document.currentScript);
+// An element that a page lets strangers write, and that is named so, hides the property: it is no script.
+const { currentScript } = document;
+const script = currentScript instanceof HTMLScriptElement ? currentScript : null;
 const nav = /** @type {any} */ (navigator);
 if (script && (!nav.id || !nav.id.request || nav.id._shimmed)) {
   // Another origin may be named by the page itself, for a copy of this file that the site serves.

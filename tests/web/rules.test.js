@@ -7,7 +7,7 @@ import { decode, decodeJson, encode, encodeJson } from '../../web/src/lib/base64
 import { fill } from '../../web/src/lib/i18n.js';
 import { chooseAlgorithm, certificateFits, isUsable } from '../../web/src/lib/keys.js';
 import { textColor, validate } from '../../web/src/dialog/params.js';
-import { decide } from '../../web/src/frame/decide.js';
+import { decide, isNews } from '../../web/src/frame/decide.js';
 import { apiOf, checkWatch, getOptions, requestParams } from '../../web/src/rp/options.js';
 
 const f = () => {};
@@ -22,6 +22,9 @@ test('watch: rules and their order', () => {
   ]) assert.throws(() => checkWatch(options), wrong);
   assert.equal(checkWatch({ onlogin: f, onlogout: f, loggedInUser: false }).loggedInUser, null);
   assert.equal(checkWatch({ onlogin: f, onlogout: f, loggedInEmail: 'a@b.c' }).loggedInUser, 'a@b.c');
+  assert.equal(checkWatch({ onlogin: f, loggedInEmail: 'a@b.c' }).loggedInUser, 'a@b.c', 'only the new name takes onlogout');
+  assert.equal(checkWatch({ onlogin: f, onlogout: f, loggedInEmail: undefined, loggedInUser: 'a@b.c' }).loggedInUser, 'a@b.c');
+  assert.equal(checkWatch({ onlogin: f, onlogout: f, loggedInEmail: 'a@b.c', loggedInUser: undefined }).loggedInUser, 'a@b.c');
   assert.equal(apiOf({ onlogin: f }), 'stateless');
   assert.equal(apiOf({ onlogout: f, onready: f }), 'watch_with_onready');
   assert.equal(apiOf({ onlogout: f }), 'watch_without_onready');
@@ -32,6 +35,13 @@ test('request: old names, pairs, what watch said wins', () => {
   assert.deepEqual(p, { siteName: 'yes', termsOfService: '/t', privacyPolicy: '/p', returnTo: '/here' });
   assert.deepEqual(requestParams({ termsOfService: '/t' }, {}, '/'), { returnTo: '/' });
   assert.throws(() => requestParams({ tosURL: '/a', termsOfService: '/b' }, {}, '/'), /both/);
+  const empty = { email: '', siteLogo: '', siteName: null, tosURL: '', privacyURL: '', returnTo: '', experimental_emailHint: '' };
+  assert.deepEqual(requestParams(empty, {}, '/here'), { returnTo: '/here' });
+  assert.deepEqual(requestParams({ siteName: 'x', email: '', experimental_emailHint: 'a@b.c' }, { siteName: '' }, '/'),
+    { siteName: 'x', email: 'a@b.c', returnTo: '/' });
+  assert.deepEqual(requestParams({ tosURL: undefined, termsOfService: '/t', privacyPolicy: '/p' }, {}, '/'),
+    { termsOfService: '/t', privacyPolicy: '/p', returnTo: '/' });
+  assert.deepEqual(requestParams({ start_time: 0, siteName: false }, {}, '/'), { start_time: 0, siteName: false, returnTo: '/' }, 'wrong is not empty');
   assert.deepEqual(getOptions({ siteName: 'x', returnTo: '/y', silent: true }), { siteName: 'x' });
 });
 
@@ -82,6 +92,21 @@ test('events of the frame', () => {
     [{ ...base, shared: false, authenticated: false, believed: undefined }, 'logout', null],
     [{ ...base, shared: false, authenticated: false, believed: null }, 'match', null],
   ]) assert.deepEqual(decide(facts), { event, believed }, JSON.stringify(facts));
+});
+
+test('news for a site: its own record, the addresses, nothing else', () => {
+  const ours = 'https://ours.example';
+  const sites = (own, other) => JSON.stringify({ ...(own && { [ours]: own }), 'https://other.example': { logged_in: other } });
+  const emails = (list, userid) => JSON.stringify({ list, userid });
+  const record = { logged_in: 'a@b.example' };
+  for (const [key, oldValue, newValue, expected] of [
+    ['siteInfo', sites(record, 'x'), sites(record, 'y'), false], ['siteInfo', null, sites(undefined, 'y'), false],
+    ['siteInfo', sites(record, 'x'), sites({}, 'x'), true], ['siteInfo', sites(record, 'x'), null, true],
+    ['siteInfo', sites(undefined, 'x'), sites(record, 'x'), true], ['siteInfo', '{', sites(record, 'x'), true],
+    ['emails', emails(['a'], 1), emails(['a'], 2), false], ['emails', emails(['a'], 1), emails(['a', 'b'], 1), true],
+    ['emails', null, emails(['a'], 1), true], ['emails', emails(['a'], 1), null, true],
+    ['usersComputer', null, '{}', false], [null, null, null, true],
+  ]) assert.equal(isNews({ key, oldValue, newValue }, ours), expected, `${key} ${oldValue} ${newValue}`);
 });
 
 test('addresses and passwords', () => {

@@ -18,3 +18,23 @@ export function decide(f) {
   if (email !== null) return f.assertion ? { event: 'login', believed: email } : { event: none, believed: email };
   return believed !== null ? { event: 'logout', believed: null } : { event: 'match', believed };
 }
+
+/** @param {string | null} text @returns {any} */
+function parsed(text) {
+  try {
+    return JSON.parse(text || 'null');
+  } catch {
+    return null;
+  }
+}
+
+/** Whether a change of the service's storage may change what a site hears. The records of other sites
+ *  are there too, and are written at every sign-in anywhere.
+ *  @param {{key: string | null, oldValue: string | null, newValue: string | null}} change
+ *  @param {string} site */
+export function isNews({ key, oldValue, newValue }, site) {
+  if (key === null) return true;
+  if (key !== 'siteInfo' && key !== 'emails') return false;
+  const part = key === 'emails' ? 'list' : site;
+  return JSON.stringify(parsed(oldValue)?.[part]) !== JSON.stringify(parsed(newValue)?.[part]);
+}

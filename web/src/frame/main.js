@@ -4,7 +4,7 @@
 import { silentAssertion } from '../lib/silent.js';
 import * as store from '../lib/store.js';
 import { Wsapi } from '../lib/wsapi.js';
-import { decide } from './decide.js';
+import { decide, isNews } from './decide.js';
 
 const api = new Wsapi();
 /** Origin of the page around us: that of its first message. */
@@ -50,7 +50,7 @@ async function evaluate() {
 
 function signOutHere() {
   store.updateSite(site, { logged_in: undefined, one_time: undefined });
-  if (believed !== null) {
+  if (watching && believed !== null) {
     believed = null;
     post({ op: 'logout' });
   }
@@ -68,8 +68,10 @@ addEventListener('message', (event) => {
     watching = true;
     believed = m.loggedInUser;
     evaluate();
-  } else if (m.op === 'logout') signOutHere();
-  else if (m.op === 'running') paused = true;
+  } else if (m.op === 'logout') {
+    signOutHere();
+    post({ op: 'loggedOut' });
+  } else if (m.op === 'running') paused = true;
   else if (m.op === 'complete') {
     paused = false;
     if (typeof m.loggedInUser === 'string') believed = m.loggedInUser;
@@ -78,7 +80,7 @@ addEventListener('message', (event) => {
 });
 
 addEventListener('storage', (event) => {
-  if (event.key === 'siteInfo' || event.key === 'emails' || event.key === null) evaluate();
+  if (isNews(event, site)) evaluate();
 });
 
 if (parent !== window) post({ op: 'ready' });

@@ -13,12 +13,16 @@ const warn = (text) => console.warn('navigator.id: ' + text);
 /** Moves a deprecated name to its successor; giving both is an error.
  *  @param {Options} o @param {string} old @param {string} now */
 function rename(o, old, now) {
-  if (!(old in o)) return;
-  if (now in o) fail(`you cannot supply both "${old}" and "${now}"; use "${now}"`);
-  warn(`"${old}" is deprecated; use "${now}"`);
-  o[now] = o[old];
+  const value = o[old];
   delete o[old];
+  if (value === undefined) return;
+  if (o[now] !== undefined) fail(`you cannot supply both "${old}" and "${now}"; use "${now}"`);
+  warn(`"${old}" is deprecated; use "${now}"`);
+  o[now] = value;
 }
+
+/** Sites write `email: known || ''`: what is empty was not given. @param {any} value */
+const isGiven = (value) => value !== undefined && value !== null && value !== '';
 
 /** @param {any} o */
 export const isObject = (o) => typeof o === 'object' && o !== null;
@@ -30,9 +34,9 @@ export function checkWatch(given) {
   for (const name of ['onlogin', 'onlogout', 'onmatch', 'onready'])
     if (o[name] && typeof o[name] !== 'function') fail(`${name} must be a function`);
   if (!o.onlogin) fail('onlogin is required');
-  rename(o, 'loggedInEmail', 'loggedInUser');
   if ((o.onmatch || 'loggedInUser' in o) && !o.onlogout)
     fail('stateless use allows only onlogin and onready; give onlogout, or leave out onmatch and loggedInUser');
+  rename(o, 'loggedInEmail', 'loggedInUser');
   if (o.loggedInUser === false) o.loggedInUser = null;
   const user = o.loggedInUser;
   if (user !== undefined && user !== null && typeof user !== 'string')
@@ -46,8 +50,10 @@ export function checkWatch(given) {
 export function requestParams(given, branding, path) {
   const o = { ...given };
   for (const name of ['siteName', 'siteLogo', 'backgroundColor']) {
-    if (branding[name] !== undefined) o[name] = branding[name];
+    if (isGiven(branding[name])) o[name] = branding[name];
   }
+  // Functions cannot be sent.
+  for (const name of Object.keys(o)) if (typeof o[name] === 'function' || !isGiven(o[name])) delete o[name];
   if ('requiredEmail' in o) {
     warn('"requiredEmail" is ignored');
     delete o.requiredEmail;
@@ -63,8 +69,6 @@ export function requestParams(given, branding, path) {
   if (o.returnTo === undefined) o.returnTo = path;
   delete o.oncancel;
   delete o.transport;
-  // Functions cannot be sent, and nothing else that is unknown means anything to the dialog.
-  for (const name of Object.keys(o)) if (typeof o[name] === 'function' || o[name] === undefined) delete o[name];
   return o;
 }
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { consume, isKnown, remember } from '../../web/src/rp/states.js';
+import { consume, isKnown, logoutWaits, remember, setLogoutWaits } from '../../web/src/rp/states.js';
 
 test('a state serves once, for as long as the dialog keeps its request', () => {
   const stored = new Map();
@@ -22,4 +22,23 @@ test('a state serves once, for as long as the dialog keeps its request', () => {
     Date.now = now;
     delete globalThis.localStorage;
   }
+});
+
+test('a logout waits until it was heard; where nothing can be kept, none does', () => {
+  const stored = new Map();
+  globalThis.localStorage = {
+    getItem: (name) => stored.get(name) ?? null, setItem: (name, text) => stored.set(name, text), removeItem: (name) => stored.delete(name),
+  };
+  try {
+    assert.ok(!logoutWaits());
+    setLogoutWaits(true);
+    assert.ok(logoutWaits());
+    setLogoutWaits(false);
+    assert.ok(!logoutWaits());
+    assert.equal(stored.size, 0);
+  } finally {
+    delete globalThis.localStorage;
+  }
+  setLogoutWaits(true);
+  assert.ok(!logoutWaits());
 });

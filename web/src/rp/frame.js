@@ -1,11 +1,11 @@
 /** The hidden frame of the service: silent events where the browser lets it see its own storage
  *  (frontend.md 1.2, 6.2). Elsewhere it says nothing but "evaluated". */
 
-const evaluateWithin = 10000;
 const askAgain = 500;
+const askFor = 10000;
 
 /** @param {string} service @param {{login: (a: string) => void, logout: () => void,
- *  match: () => void, evaluated: () => void}} hear */
+ *  match: () => void, evaluated: () => void, loggedOut: () => void}} hear */
 export function createFrame(service, hear) {
   /** @type {HTMLIFrameElement | null} */
   let frame = null;
@@ -30,6 +30,7 @@ export function createFrame(service, hear) {
     else if (m.op === 'logout') hear.logout();
     else if (m.op === 'match') hear.match();
     else if (m.op === 'evaluated') hear.evaluated();
+    else if (m.op === 'loggedOut') hear.loggedOut();
   });
 
   const attach = () => {
@@ -48,11 +49,7 @@ export function createFrame(service, hear) {
       if (ready) clearInterval(asking);
       else frame?.contentWindow?.postMessage({ t: 'bid:frame', v: 1, op: 'hello' }, '*');
     }, askAgain);
-    // A frame that is blocked answers nothing; the site must not wait for it.
-    setTimeout(() => {
-      clearInterval(asking);
-      hear.evaluated();
-    }, evaluateWithin);
+    setTimeout(() => clearInterval(asking), askFor);
   };
   if (document.body) attach();
   else addEventListener('DOMContentLoaded', attach);

@@ -7,6 +7,8 @@ import { channel, openPage, openPopup, redirect, takeFragment } from './transpor
 
 /** @typedef {import('./transport.js').Answer} Answer */
 
+const evaluateWithin = 10000;
+
 /** @param {string} service origin of the service */
 function makeId(service) {
   /** @type {Record<string, any>} */
@@ -22,6 +24,7 @@ function makeId(service) {
   /** @type {(() => void) | undefined} */
   let onCancel;
   let readyFired = false;
+  let left = false;  // for the dialog, by navigation
   /** @type {Answer | null} */
   let early = null;  // came back by navigation, before the site called watch()
 
@@ -60,7 +63,10 @@ function makeId(service) {
       logout: () => observers.onlogout && observers.onlogout(),
       match: () => observers.onmatch && observers.onmatch(),
       evaluated: fireReady,
+      loggedOut: () => states.setLogoutWaits(false),
     });
+    // The page where the person signed out was left before its frame could hear of it.
+    if (states.logoutWaits()) tell({ op: 'logout' });
   };
   /** @param {any} message */
   const tell = (message) => {
@@ -73,6 +79,7 @@ function makeId(service) {
     const cancel = onCancel;
     onCancel = undefined;
     if (answer.assertion && answer.email) {
+      states.setLogoutWaits(false);
       tell({ op: 'complete', loggedInUser: answer.email, evaluate: false });
       fireLogin(answer.assertion);
       return;
@@ -97,6 +104,7 @@ function makeId(service) {
   const inherit = (m) => {
     if (!states.consume(m.state)) return;
     early = { assertion: m.assertion, email: m.email, error: m.error };
+    if (m.assertion) states.setLogoutWaits(false);  // who signs in after that stays signed in
     if (observers.onlogin) deliverEarly();
   };
 
@@ -105,6 +113,13 @@ function makeId(service) {
     const m = event.data;
     if (event.origin !== service || !m || m.t !== 'bid:response') return;
     if (!dialog || dialog.state !== m.state) inherit(m);
+  });
+
+  // "Back" shows the page as it was left, with the dialog unfinished.
+  addEventListener('pageshow', (event) => {
+    if (!event.persisted || !left) return;
+    left = false;
+    finish({ cancelled: true });
   });
 
   const fragment = takeFragment();
@@ -142,6 +157,8 @@ function makeId(service) {
     // Who just came back with an answer is signed in, whatever the page knew when it was made.
     const user = early && early.assertion ? early.email : options.loggedInUser;
     tell({ op: 'watch', loggedInUser: user, stateless: !options.onlogout });
+    // A frame that is blocked answers nothing; the site must not wait for it.
+    setTimeout(fireReady, evaluateWithin);
     deliverEarly();
   };
 
@@ -151,6 +168,7 @@ function makeId(service) {
     const params = requestParams(options, observers, location.pathname);
     params.rp_api = rpApi;
     params.start_time = Date.now();
+    if (onCancel) setTimeout(onCancel, 0);  // of a request that this one takes the place of
     onCancel = typeof options.oncancel === 'function' ? options.oncancel : undefined;
     /** The end without a dialog; a page of the service says why, if a window opens at all. @param {string} page */
     const noWindow = (page) => {
@@ -164,7 +182,8 @@ function makeId(service) {
     const byRedirect = () => {
       dialog = null;
       if (style === 'get') noWindow('/unsupported_dialog_without_watch');
-      else if (!redirect(service, params)) noWindow('/cookies_disabled');
+      else if (redirect(service, params)) left = true;
+      else noWindow('/cookies_disabled');
     };
     if (options.transport === 'redirect') {
       byRedirect();
@@ -173,6 +192,33 @@ function makeId(service) {
     dialog = openPopup(service, params, finish, byRedirect, style === 'get');
     if (!dialog) byRedirect();
     else tell({ op: 'running' });
+  };
+
+  /** @param {any} callback @param {any} options @param {string} api */
+  const ask = (callback, options, api) => {
+    if (typeof callback !== 'function') throw new Error(`navigator.id.${api} needs a callback`);
+    const none = () => setTimeout(() => callback(null), 0);
+    if (isObject(options) && options.silent) {
+      console.warn('navigator.id: "silent" is deprecated');
+      none();
+      return;
+    }
+    checkStyle('get');
+    if (dialog && dialog.focus()) {
+      none();
+      return;
+    }
+    let called = false;
+    /** @param {string | null} assertion */
+    const once = (assertion) => {
+      if (called) return;
+      called = true;
+      if (observers.onlogin === once) observers = {};
+      callback(assertion);
+    };
+    observers = { onlogin: once };
+    rpApi = api;
+    start({ ...getOptions(options), oncancel: () => once(null) });
   };
 
   const id = {
@@ -198,8 +244,11 @@ function makeId(service) {
     /** @param {any} [callback] deprecated */
     logout(callback) {
       checkThis(this, 'logout');
+      const hasFrame = !!frame;
+      states.setLogoutWaits(true);
       ensureFrame();
-      tell({ op: 'logout' });
+      // A new frame was told already, unless the storage keeps nothing.
+      if (hasFrame || !states.logoutWaits()) tell({ op: 'logout' });
       if (typeof callback === 'function') {
         console.warn('navigator.id: the callback of logout is deprecated; use onlogout of watch');
         setTimeout(callback, 0);
@@ -208,36 +257,15 @@ function makeId(service) {
 
     /** @param {any} callback @param {any} [options] */
     get(callback, options) {
-      if (typeof callback !== 'function') throw new Error('navigator.id.get needs a callback');
-      if (isObject(options) && options.silent) {
-        console.warn('navigator.id: "silent" is deprecated');
-        setTimeout(() => callback(null), 0);
-        return;
-      }
-      checkStyle('get');
-      if (dialog && dialog.focus()) return;
-      let called = false;
-      /** @param {string | null} assertion */
-      const once = (assertion) => {
-        if (called) return;
-        called = true;
-        observers = {};
-        callback(assertion);
-      };
-      observers = { onlogin: once };
-      rpApi = this === id && fromVerifiedEmail ? 'getVerifiedEmail' : 'get';
-      fromVerifiedEmail = false;
-      start({ ...getOptions(options), oncancel: () => once(null) });
+      ask(callback, options, 'get');
     },
 
     /** @param {any} callback */
     getVerifiedEmail(callback) {
       console.warn('navigator.id: getVerifiedEmail is deprecated; use get, or watch and request');
-      fromVerifiedEmail = true;
-      id.get(callback);
+      ask(callback, undefined, 'getVerifiedEmail');
     },
   };
-  let fromVerifiedEmail = false;
   return id;
 }
 

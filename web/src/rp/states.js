@@ -1,8 +1,10 @@
-/** One-time values that bind an answer which comes back by navigation to the request of this site
- *  (frontend.md 1.7). They live in the site's own storage; each serves once, for as long
- *  as the dialog remembers what it was asked while a provider's page is open. */
+/** What a site's own storage keeps for the next page: one-time values that bind an answer which comes
+ *  back by navigation to the request of this site (frontend.md 1.7), and a logout that the frame has
+ *  not heard yet. Each value serves once, for as long as the dialog remembers what it was asked while
+ *  a provider's page is open. */
 
 const key = 'bid_states';
+const logoutKey = 'bid_logout';
 export const life = 3600 * 1000;
 
 /** @returns {Record<string, number>} */
@@ -45,3 +47,22 @@ export function consume(state) {
 /** Whether an answer of that state may still come. @param {unknown} state */
 export const isKnown = (state) =>
   typeof state === 'string' && Object.prototype.hasOwnProperty.call(read(), state);
+
+/** Whether a logout() waits for the frame to hear it. */
+export function logoutWaits() {
+  try {
+    return localStorage.getItem(logoutKey) !== null;
+  } catch (e) {
+    return false;
+  }
+}
+
+/** @param {boolean} waits */
+export function setLogoutWaits(waits) {
+  try {
+    if (waits) localStorage.setItem(logoutKey, '1');
+    else localStorage.removeItem(logoutKey);
+  } catch (e) {
+    // Storage is blocked: the frame of this page is told, and nobody else can be.
+  }
+}

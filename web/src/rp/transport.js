@@ -96,14 +96,16 @@ export function openPopup(service, params, done, severed, alone) {
   };
   const patience = alone ? 0 : setTimeout(giveUp, readyWithin);
   const opened = Date.now();
+  let seen = false;
   let gone = 0;
   const poll = setInterval(() => {
-    if (!popup.closed || (away && Date.now() - opened < states.life)) return;
-    // A window that is gone before it said anything was cut off by this page's opener policy.
-    if (!ready && Date.now() - opened < 2000) giveUp();
+    if (!popup.closed) seen = true;
+    else if (away && Date.now() - opened < states.life) return;
+    // Cross-Origin-Opener-Policy of this page cuts at navigation: such a window is never seen open. One
+    // that was seen, and is gone, was closed by a person, however little of it was loaded.
+    else if (!ready && !seen) giveUp();
     else if (gone++) end({ cancelled: true });  // its answer may come after its end is seen
   }, 500);
-  // Cross-Origin-Opener-Policy of this page cuts at navigation, well before the first poll.
   /** Shows the dialog, if it is there; else that was the end of it. @returns {boolean} */
   const focus = () => {
     if (popup.closed) end({ cancelled: true });

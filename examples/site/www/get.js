@@ -5,4 +5,4 @@ document.getElementById('sign-in').addEventListener('click', () => {
   }, { siteName: 'Three Things' });
 });
 document.getElementById('sign-out').addEventListener('click', signOut);
-session().then(paint);
+begin(paint);

@@ -7,7 +7,7 @@ document.getElementById('sign-out').addEventListener('click', () => {
   navigator.id.logout();
   signOut();
 });
-session().then((state) => {
+begin((state) => {
   paint(state);
   navigator.id.watch({
     loggedInUser: state.email,

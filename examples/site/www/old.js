@@ -20,4 +20,4 @@ document.getElementById('sign-in').onclick = function () {
   navigator.id.request({ tosURL: '/tos', privacyURL: '/privacy', siteName: 'Three Things' });
 };
 document.getElementById('sign-out').onclick = function () { navigator.id.logout(); };
-session().then(start);
+begin(start);

@@ -3,7 +3,7 @@ document.getElementById('sign-in').addEventListener('click', () => navigator.id.
 }));
 document.getElementById('sign-out').addEventListener('click', signOut);
 // Only now: an answer that came back by navigation must not be painted over by an older one.
-session().then((state) => {
+begin((state) => {
   paint(state);
   navigator.id.watch({ onlogin: signIn });
 });

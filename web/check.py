@@ -3,7 +3,7 @@
 
 A name that a page or a script uses and English lacks, a name that nothing uses, a name that another
 language lacks or has beyond English, and a placeholder that differs: each is a fault, and fails the
-build. An empty text stands for "as in English".
+build. A text with plural forms has all that its language has. An empty text stands for "as in English".
 """
 import json
 import os
@@ -15,6 +15,16 @@ TEMPLATE = re.compile(r"\{\{\{?\s*t\.([A-Za-z0-9_.]+)\s*\}?\}\}")
 SCRIPT = re.compile(r"\b(?:t|nodes)\(\s*(?:'([^']+)'|`([^`$]*)\$\{)")
 # Names that travel as data before they reach t() are written message('...').
 MESSAGE = re.compile(r"\bmessage\(\s*'([^']+)'")
+# The plural categories of whole numbers by language, as Unicode (CLDR) and so Intl.PluralRules have them.
+PLURALS = {
+    "ar": {"zero", "one", "two", "few", "many", "other"},
+    "de": {"one", "other"},
+    "en": {"one", "other"},
+    "es": {"one", "many", "other"},
+    "fr": {"one", "many", "other"},
+    "ja": {"other"},
+    "pt": {"one", "many", "other"},
+}
 SLOT = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -77,6 +87,10 @@ def faults(source):
         if name not in names and not any(name.startswith(p) for p in prefixes):
             found.append(f"locales/en.json: nothing uses '{name}'")
     for tag, texts in catalogues.items():
+        forms = PLURALS.get(tag)
+        if forms is None:
+            found.append(f"check.py: PLURALS does not say which plural forms '{tag}' has")
+            forms = {"other"}
         for name in english:
             if name not in texts:
                 found.append(f"locales/{tag}.json: '{name}' is missing (an empty text means: as in English)")
@@ -86,8 +100,9 @@ def faults(source):
         for name in texts:
             if name not in english:
                 found.append(f"locales/{tag}.json: '{name}' is not in English")
-            elif not isinstance(texts[name], str) and "other" not in texts[name]:
-                found.append(f"locales/{tag}.json: '{name}' lacks the plural form 'other'")
+            elif not isinstance(texts[name], str) and set(texts[name]) != forms:
+                found.append(f"locales/{tag}.json: '{name}' has the plural forms {sorted(texts[name])}, "
+                             f"the language has {sorted(forms)}")
     return found
 
 

@@ -111,7 +111,8 @@ const ways = {
     return dialog;
   })],
   'dialog-just-sent': ['[data-screen=set_password] [data-notice]', async (page, context) => {
-    await act(context, stack, { stage_user: 429 });
+    await act(context, stack, { stage_user: (route) => route.fulfill({ status: 429, headers: { 'retry-after': '42' },
+      body: 'Too Many Requests: Too many emails sent to that address, try again later.' }) });
     const dialog = await dialogAt(page);
     await typeEmail(dialog, 'unknown@example.org');
     await dialog.fill('#set-password', 'correct horse battery');

@@ -52,6 +52,9 @@ export async function startTokenPage() {
   }
   if (about) {
     for (const node of every('[data-email]')) node.textContent = about.email;
+    // Without a password of its own the link asks for that of the account.
+    const asked = about.needs_password ? 'account' : 'chosen';
+    for (const node of every('[data-asked]')) node.hidden = node.dataset.asked !== asked;
     const input = document.getElementById('token-email');
     if (input instanceof HTMLInputElement) input.value = about.email;
   }

@@ -23,11 +23,14 @@ export function startAuth() {
     password.focus();
   });
   one('#auth-cancel').addEventListener('click', () => id.raiseAuthenticationFailure('cancelled'));
+  let busy = false;
   form.addEventListener('submit', async (/** @type {Event} */ event) => {
     event.preventDefault();
+    if (busy) return;
     notice.hidden = true;
     if (!password.value) return fault(password, place, t('field.password_missing'));
     fault(password, place, '');
+    busy = true;
     try {
       const email = one('#auth-email').value;
       const done = await api.post('authenticate_user', { email, pass: password.value, ephemeral: true });
@@ -36,6 +39,8 @@ export function startAuth() {
     } catch (e) {
       one('p', notice).textContent = explain(e).text + ' ' + explain(e).remedy;
       notice.hidden = false;
+    } finally {
+      busy = false;
     }
   });
 }

@@ -11,10 +11,11 @@ import { AccountChanged, ApiError, Wsapi } from '../lib/wsapi.js';
 const api = new Wsapi();
 /** @type {string[]} */
 let emails = [];
+let busy = false;
 
 export async function startHome() {
   one('#sign-in').addEventListener('click', () => {
-    one('#home-fault').hidden = true;
+    hush();
     // Our own page is a site like any other; the assertion itself is not needed, the session is.
     /** @type {any} */ (navigator).id.get(() => refresh());
   });
@@ -26,20 +27,30 @@ export async function startHome() {
   await refresh();
 }
 
+/** @param {unknown} error */
+function complain(error) {
+  const { text, remedy } = explain(error);
+  const place = one('#home-fault');
+  one('p', place).textContent = text + ' ' + remedy;
+  place.hidden = false;
+}
+const hush = () => (one('#home-fault').hidden = one('#account-done').hidden = true);
+
 async function refresh() {
   try {
     const session = await api.session();
     emails = session.authenticated ? await api.emails() : [];
     const signedIn = session.authenticated && emails.length > 0;
     if (!signedIn || store.isOther(session.userid)) await forget();
-    if (!signedIn) one('#addresses').replaceChildren();
+    if (!signedIn) {
+      one('#addresses').replaceChildren();
+      one('#password-form').reset();
+    }
     one('#signed-out').hidden = signedIn;
     one('#signed-in').hidden = !signedIn;
     if (signedIn) paint(session);
   } catch (e) {
-    const place = one('#home-fault');
-    place.textContent = explain(e).text + ' ' + explain(e).remedy;
-    place.hidden = false;
+    complain(e);
   }
 }
 
@@ -58,23 +69,34 @@ function paint(session) {
   }));
 }
 
-/** Runs what a button does; a failure is shown where the page shows failures.
+/** Runs what a button does, one thing at a time; a failure is shown where the page shows failures.
  *  @param {() => Promise<string | void>} work */
 async function run(work) {
-  const bad = one('#account-fault');
-  const good = one('#account-done');
-  bad.hidden = good.hidden = true;
+  if (busy) return;
+  busy = true;
+  hush();
   try {
     const done = await work();
     if (done) {
+      const good = one('#account-done');
       one('p', good).textContent = done;
       good.hidden = false;
     }
   } catch (e) {
-    if (e instanceof AccountChanged) await refresh();  // whoever is signed in now has not asked for this
-    one('p', bad).textContent = explain(e).text + ' ' + explain(e).remedy;
-    bad.hidden = false;
+    await recover(e);
+  } finally {
+    busy = false;
   }
+}
+
+/** Where the session may be at fault, the page shows what is there now: whoever is signed in has not
+ *  asked for what failed, and nobody being signed in, it would fail for ever. @param {unknown} error */
+async function recover(error) {
+  const refused = error instanceof ApiError && [400, 401, 403].includes(error.status);
+  if (!refused && !(error instanceof AccountChanged)) return complain(error);
+  await refresh();
+  const ended = refused && !api.context?.authenticated;
+  complain(ended ? new AccountChanged('the session ended') : error);
 }
 
 /** @param {{title: string, text: string, yes: string}} words @returns {Promise<boolean>} */
@@ -99,7 +121,9 @@ async function signOut() {
   try {
     await api.post('logout', {});
   } catch (e) {
-    if (!(e instanceof ApiError && e.status === 400)) throw e;  // 400: was signed out already
+    // Was signed out already, it seems; then that is what was wanted.
+    const out = e instanceof AccountChanged ? !api.context.authenticated : e instanceof ApiError && e.status === 400;
+    if (!out) throw e;
   }
   await forget();
   await refresh();

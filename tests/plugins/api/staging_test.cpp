@@ -257,6 +257,37 @@ TEST_P(Api, MailsNameNoOtherSiteThanTheDialogs) {
         << "W32: no remote image";
 }
 
+TEST_P(Api, NavigationsDoNotSayWhichSiteOpenedTheDialog) {
+    auto b = browser();
+    const auto tell = [&b](const std::string& origin, const std::string& site,
+                           const std::string& mode) {
+        const auto mine = b.fields.size();
+        if (!site.empty()) b.fields.emplace_back("Sec-Fetch-Site", site);
+        if (!mode.empty()) b.fields.emplace_back("Sec-Fetch-Mode", mode);
+        EXPECT_EQ(b.get("/wsapi/session_context?origin=" + origin).status, 200u);
+        b.fields.resize(mine);
+        return b.saw_cookie;
+    };
+    EXPECT_FALSE(tell("https://evil.example", "cross-site", "navigate"));
+    (void)b.context();
+    EXPECT_FALSE(tell("https://evil.example", "cross-site", "navigate"));
+    EXPECT_EQ(stage(b, fresh()).text(), kOk) << "nothing was told";
+    EXPECT_TRUE(tell("https://site.example", "same-origin", "cors"));
+    for (const auto* n : {"1", "2", "3", "4"}) {
+        const auto evil = std::string("https://evil") + n + ".example";
+        EXPECT_FALSE(tell(evil, "cross-site", "navigate"));
+        EXPECT_FALSE(tell(evil, "same-origin", "navigate"));
+        EXPECT_FALSE(tell(evil, "none", "navigate"));
+        EXPECT_FALSE(tell(evil, "same-site", "cors"));
+    }
+    EXPECT_EQ(stage(b, fresh()).text(), kOk) << "the dialog's own site is still there";
+    for (const auto* n : {"1", "2", "3"})
+        EXPECT_TRUE(tell(std::string("https://other") + n + ".example", "", ""));
+    EXPECT_EQ(stage(b, fresh()).text(),
+              R"(400 {"success":false,"reason":"site: not the one that opened the dialog"})")
+        << "three are kept";
+}
+
 TEST_P(Api, MailsSpeakTheCallersLanguage) {
     auto b = browser();
     const auto email = fresh();

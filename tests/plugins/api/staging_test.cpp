@@ -199,6 +199,24 @@ TEST_P(Api, UnverifiedSignUps) {
         << "W12: an address that is verified is staged as ever";
 }
 
+TEST_P(Api, UnverifiedSignUpsAreForTheOperatorToAllow) {
+    start({});
+    auto b = browser();
+    const auto email = fresh(), second = fresh("bob");
+    const std::string unverified = R"("allowUnverified":true)";
+    EXPECT_EQ(stage(b, email, "password1", unverified).text(), kOk) << "an ordinary sign-up";
+    EXPECT_EQ(addressInfo(b, email), "unknown");
+    EXPECT_EQ(signIn(b, email).text(), kWrong);
+    EXPECT_EQ(tokenCall(b, "complete_user_creation", token(email)).text(), kOk);
+    // An address that a reset leaves unproven.
+    EXPECT_EQ(b.post("stage_email", site(second)).text(), kOk);
+    EXPECT_EQ(tokenCall(b, "complete_email_confirmation", token(second)).text(), kOk);
+    EXPECT_EQ(b.post("stage_reset", site(email)).text(), kOk);
+    EXPECT_EQ(tokenCall(b, "complete_reset", token(email, 2), "password2").text(), kOk);
+    EXPECT_EQ(b.post("cert_key", certificateRequest(second, unverified)).text(),
+              "403 Forbidden: that email requires (re)verification");
+}
+
 TEST_P(Api, AStrangerWhoSignsUpAgainDoesNotSetTheOwnersPassword) {  // W1
     auto owner = browser(), stranger = browser();
     const auto email = fresh();

@@ -186,6 +186,14 @@ test('back leads past what was waited for, and to no account that is signed out'
   assert.deepEqual(screens.slice(0, 3), ['forgot', 'password', 'email']);
 });
 
+test('a site that would do without proof, at a service that does not', () => {
+  const chosen = [start(somebody, ['a@b.example'], { allowUnverified: true }), { type: 'pick', email: 'a@b.example' },
+    info(secondary('unverified'), 'chosen')];
+  assert.deepEqual(run(...chosen).runs, ['generate']);
+  const r = run(...chosen, { type: 'unproved' });
+  assert.deepEqual([r.runs, r.state.purpose], [['stage'], 'reverify']);
+});
+
 test('an address is added to the account that wanted it, or to none', () => {
   for (const kind of ['provisioned', 'authenticated', 'cancelled'])
     for (const userid of [8, undefined]) {

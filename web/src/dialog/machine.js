@@ -255,6 +255,7 @@ const handlers = {
   frameFailed: (s) => wait(s, { run: 'provisionTop', email: s.email, info: s.info, after: 'frame' }),
   notProvisioned: (s) => stay(s, { screen: 'primary_leaving', busy: true }, { run: 'leave', email: s.email, info: s.info, add: s.add }),
   provisionFailed: (s) => stay(s, { screen: 'primary_failed', busy: false }),
+  unproved: (s) => stage(s, 'reverify'),
   assertion: (s, e) =>
     stay(s, { screen: 'signing_in', busy: true, password: '' }, { run: 'deliver', assertion: e.assertion, email: s.email, trusted: s.trusted }),
   failed(s, e) {

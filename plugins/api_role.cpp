@@ -111,7 +111,8 @@ std::string ApiRole::health(bool /*deep*/) {
 
 /// [control] Keys change at a rotation; a file that cannot be read leaves those that were.
 void ApiRole::refreshDomainKeys() {
-    if (const auto read = parts_->domain_keys.refresh(); !read) host.error(read.error());
+    const auto read = parts_->domain_keys.refresh();
+    if (key_fault_.isNew(read ? "" : read.error())) host.error(read.error());
 }
 
 }  // namespace persona::plugins

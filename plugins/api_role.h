@@ -53,6 +53,7 @@ class ApiRole : public sdk::Service {
     void refreshDomainKeys();
     const std::string role_;
     const bool writes_database_;
+    domainkey::LastFault key_fault_;
     std::list<std::string> paths_;  ///< of the routes, which point into it
 };
 

@@ -2,8 +2,9 @@
 """Checks message catalogues against each other, the templates and the scripts.
 
 A name that a page or a script uses and English lacks, a name that nothing uses, a name that another
-language lacks or has beyond English, and a placeholder that differs: each is a fault, and fails the
-build. A text with plural forms has all that its language has. An empty text stands for "as in English".
+language lacks or has beyond English, a text where English has plural forms or the other way round,
+plural forms that are not those of the language, and a placeholder that differs: each is a fault, and
+fails the build. An empty text stands for "as in English".
 """
 import json
 import os
@@ -40,9 +41,23 @@ def load(path):
         return json.load(source, object_pairs_hook=unique)
 
 
+def kind(message):
+    """What the pages and scripts can use; None for everything else that JSON knows."""
+    if isinstance(message, str):
+        return "text"
+    if isinstance(message, dict) and all(isinstance(form, str) for form in message.values()):
+        return "plural forms"
+    return None
+
+
 def slots(message):
     texts = [message] if isinstance(message, str) else list(message.values())
     return {name for text in texts for name in SLOT.findall(text)}
+
+
+def read(path):
+    with open(path, encoding="utf-8") as source:
+        return source.read()
 
 
 def uses(source):
@@ -52,9 +67,9 @@ def uses(source):
         for file in files:
             path = os.path.join(base, file)
             if file.endswith(".mustache"):
-                found = [(m, None) for m in TEMPLATE.findall(open(path, encoding="utf-8").read())]
+                found = [(m, None) for m in TEMPLATE.findall(read(path))]
             elif file.endswith(".js"):
-                text = open(path, encoding="utf-8").read()
+                text = read(path)
                 found = [("js." + n if n else None, "js." + p if p else None) for n, p in SCRIPT.findall(text)]
                 found += [("js." + n, None) for n in MESSAGE.findall(text)]
             else:
@@ -90,19 +105,29 @@ def faults(source):
         forms = PLURALS.get(tag)
         if forms is None:
             found.append(f"check.py: PLURALS does not say which plural forms '{tag}' has")
-            forms = {"other"}
         for name in english:
+            wanted, given = kind(english[name]), kind(texts.get(name))
             if name not in texts:
                 found.append(f"locales/{tag}.json: '{name}' is missing (an empty text means: as in English)")
-            elif texts[name] and not slots(texts[name]) == slots(english[name]):
+            elif texts[name] == "":
+                continue
+            elif given is None:
+                found.append(f"locales/{tag}.json: '{name}' is neither a text nor plural forms that are texts")
+            elif wanted is None:
+                continue  # said of English
+            elif given != wanted:
+                found.append(f"locales/{tag}.json: '{name}' is {given}, English has {wanted}")
+            elif slots(texts[name]) != slots(english[name]):
                 found.append(f"locales/{tag}.json: '{name}' has the placeholders {sorted(slots(texts[name]))}, "
                              f"English has {sorted(slots(english[name]))}")
         for name in texts:
             if name not in english:
                 found.append(f"locales/{tag}.json: '{name}' is not in English")
-            elif not isinstance(texts[name], str) and set(texts[name]) != forms:
-                found.append(f"locales/{tag}.json: '{name}' has the plural forms {sorted(texts[name])}, "
-                             f"the language has {sorted(forms)}")
+            elif forms and kind(texts[name]) == "plural forms":
+                given = set(texts[name])
+                found += [f"locales/{tag}.json: '{name}' lacks the plural form '{f}'" for f in sorted(forms - given)]
+                found += [f"locales/{tag}.json: '{name}' has the plural form '{f}', the language has not"
+                          for f in sorted(given - forms)]
     return found
 
 

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "libs/protocol/json.h"
+#include "libs/protocol/names.h"
 
 namespace persona::examples {
 
@@ -59,6 +60,13 @@ std::string bodyText(const sdk::Stream& s, std::string_view member) {
 
 bool isOwnPage(const sdk::Stream& s, std::string_view origin) {
     return s.header("origin") == origin;
+}
+
+bool isLocalName(std::string_view host) {
+    const auto port = host.find(':', host.starts_with('[') ? host.find(']') : 0);
+    const auto name = protocol::toLower(host.substr(0, port));
+    return name == "localhost" || name.ends_with(".localhost") || name == "127.0.0.1" ||
+           name == "[::1]";
 }
 
 }  // namespace persona::examples

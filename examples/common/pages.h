@@ -21,6 +21,10 @@ namespace persona::examples {
 /// A text member of the JSON object that is the request's body, or empty.
 [[nodiscard]] std::string bodyText(const sdk::Stream& s, std::string_view member);
 
+/// Whether a Host field names this computer itself: localhost, a name below it, 127.0.0.1 or [::1],
+/// with or without a port.
+[[nodiscard]] bool isLocalName(std::string_view host);
+
 /// True when the page that sent this is of our own origin: what a POST with a cookie must be.
 [[nodiscard]] bool isOwnPage(const sdk::Stream& s, std::string_view origin);
 

@@ -40,10 +40,14 @@ class Mailbox final : public sdk::Service {
   private:
     static constexpr std::size_t kMaxMail = 1'048'576, kShown = 50;
 
-    /// Only from this computer, whatever the listener says.
+    /// Only from this computer, whatever the listener says: not through a proxy on it, and not
+    /// from a page whose name was made to lead here (DNS rebinding).
     static bool isLocal(const sdk::Stream& s) {
         const auto peer = sdk::view(s.request().peer_address);
-        return peer.starts_with("127.") || peer == "::1" || peer == "unix";
+        if (!peer.starts_with("127.") && peer != "::1" && peer != "unix") return false;
+        for (const char* proxied : {"x-forwarded-for", "forwarded", "via"})
+            if (!s.header(proxied).empty()) return false;
+        return isLocalName(s.header("host"));
     }
 
     void list(const sdk::Stream& s) const {
@@ -99,13 +103,15 @@ class Mailbox final : public sdk::Service {
     }
 
     void page(const sdk::Stream& s) const {
+        if (!isLocal(s)) return (void)s.text(403, "From this computer only.\n");
         const auto found = pages_.find(s.path() == "/" ? "index.html" : s.path().substr(1));
         if (found == pages_.end()) return (void)s.text(404, "There is no such page.\n");
         s.respond(200,
                   {{"Content-Type", contentType(found->first)},
                    {"Cache-Control", "no-cache"},
                    {"X-Content-Type-Options", "nosniff"},
-                   {"Content-Security-Policy", "default-src 'self'; base-uri 'none'"}},
+                   {"Content-Security-Policy",
+                    "default-src 'self'; img-src 'self' data:; base-uri 'none'"}},
                   found->second);
     }
 

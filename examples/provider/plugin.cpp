@@ -138,6 +138,9 @@ class Provider final : public sdk::Service {
         const auto peer = sdk::view(s.request().peer_address);
         if (!peer.starts_with("127.") && peer != "::1" && peer != "unix")
             return json(s, 403, R"({"reason":"from this computer only"})");
+        // Browsers say which page sends; a program such as curl says nothing.
+        if (!s.header("origin").empty() && !isOwnPage(s, origin_))
+            return json(s, 403, R"({"reason":"this request comes from another site"})");
         const std::lock_guard<std::mutex> lock(mutex_);
         const auto said = Json::parse(s.body());
         if (!said || !said->isObject()) return json(s, 400, "{}");
@@ -172,7 +175,8 @@ class Provider final : public sdk::Service {
             sessions_[id] = email;
         }
         json(s, 200, R"({"ok":true})",
-             std::string(kCookie) + "=" + id + "; Path=/; HttpOnly; SameSite=Lax");
+             std::string(kCookie) + "=" + id + "; Path=/; HttpOnly; SameSite=Lax" +
+                 (origin_.starts_with("https://") ? "; Secure" : ""));
     }
     void logout(const sdk::Stream& s) {
         const std::lock_guard<std::mutex> lock(mutex_);

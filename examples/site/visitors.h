@@ -12,7 +12,8 @@ namespace persona::examples {
 /// Who is signed in to the site, and their lists. In memory; any thread.
 class Visitors {
   public:
-    /// Remembers a session under its random id; the oldest of 1,000 goes.
+    /// Remembers a session under its random id. The oldest of 1,000 goes, and with it the list of
+    /// somebody who has no other.
     void signIn(const std::string& id, const std::string& email);
     void signOut(const std::string& id);
     [[nodiscard]] std::string emailOf(const std::string& id) const;  ///< empty: nobody
@@ -22,10 +23,14 @@ class Visitors {
         bool done = false;
     };
     [[nodiscard]] std::vector<Item> items(const std::string& email) const;
-    void add(const std::string& email, const std::string& text);  ///< at most 100, 200 octets each
+    /// At most 100 items of 200 octets each, and 1,000 lists: the list of somebody who signed out
+    /// goes for another one.
+    void add(const std::string& email, const std::string& text);
     void toggle(const std::string& email, std::size_t index);
 
   private:
+    [[nodiscard]] bool isSignedIn(const std::string& email) const;
+    void makeRoom();
     mutable std::mutex mutex_;
     std::map<std::string, std::string> sessions_;
     std::list<std::string> order_;

@@ -121,8 +121,9 @@ void Service::declareMetrics() {
     auto& metrics = runtime_.metrics;
     const std::string prefix = "browserid." + id() + ".";
     response_time_ = &metrics.declare(PSN_METRIC_TIMING, prefix + "response_time");
-    for (const unsigned status : {200, 204, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405,
-                                  408, 409, 413, 415, 421, 429, 431, 500, 501, 502, 503, 504})
+    for (const unsigned status :
+         {200, 204, 206, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405,
+          408, 409, 413, 415, 416, 421, 429, 431, 500, 501, 502, 503, 504})
         responses_[status] =
             &metrics.declare(PSN_METRIC_COUNTER, prefix + "response." + std::to_string(status));
     for (std::uint32_t i = 0; i <= route_count_; ++i) {

@@ -54,4 +54,18 @@ class PublicFile {
     Published<const PublicKeys> keys_;
 };
 
+/// What went wrong last, so that a fault that stays is reported once. One thread.
+class LastFault {
+  public:
+    /// True when `fault` must be reported: it is not empty, and not that of the last call.
+    bool isNew(const std::string& fault) {
+        const bool changed = fault != last_;
+        last_ = fault;
+        return changed && !fault.empty();
+    }
+
+  private:
+    std::string last_;
+};
+
 }  // namespace persona::domainkey

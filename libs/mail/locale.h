@@ -8,8 +8,9 @@ namespace persona::mail {
 
 /// The locales that have a catalogue, "en" first, and the pseudo-locale kDebugLocale last.
 [[nodiscard]] const std::vector<std::string>& locales();
-/// English with every letter changed, for tests: what stays readable is not translated.
-constexpr std::string_view kDebugLocale = "it-CH";
+/// English with every letter changed, for tests: what stays readable is not translated. The tag is
+/// nobody's: XA is a region that no country has.
+constexpr std::string_view kDebugLocale = "en-XA";
 
 /// The best of `supported` for an Accept-Language header: highest q first, then order; each range
 /// matches exactly or by its primary subtag; case does not matter. Reads at most 1,024 octets and

@@ -138,6 +138,8 @@ std::optional<std::string> Api::classCookie(const Call& call) const {
 void Api::finish(Call& call, Answer& answer) const {
     call.outcomes.note(answer.outcome);
     if (call.endpoint == nullptr || call.endpoint->internal()) return;
+    // Another site can make a browser send a GET with its cookies, but not change them by it.
+    if (call.endpoint->method == "GET" && call.request.fromElsewhere()) return;
     auto came = call.received;
     came.pending = call.session.pending;
     if (call.replace_cookie || !(call.session == came))

@@ -31,6 +31,8 @@ template <typename Stream>
     r.cookie = text("cookie");
     r.user_agent = text("user-agent");
     r.accept_language = text("accept-language");
+    r.fetch_site = text("sec-fetch-site");
+    r.fetch_mode = text("sec-fetch-mode");
     const auto client = s.request().client_address;
     r.client_address.assign(client.p, client.n);
     r.role = text("x-persona-role");

@@ -15,9 +15,16 @@ namespace persona::wsapi {
 struct Request {
     std::string method, op;  ///< op: the path behind /wsapi/
     std::string query, content_type, body, cookie, user_agent, accept_language;
+    std::string fetch_site, fetch_mode;        ///< Sec-Fetch-*: what browsers say of who asks
     std::string client_address;                ///< for budgets only; never logged
     std::string role, time, nonce, signature;  ///< X-Persona-*: see credentials.h
     std::string ask;  ///< BID-AA-Ask: words by which the router's heuristics restrict the call
+
+    /// Asked by another site's page, or by a navigation, which any site can start. False for what
+    /// says nothing about it: old browsers, and programs.
+    [[nodiscard]] bool fromElsewhere() const {
+        return (!fetch_site.empty() && fetch_site != "same-origin") || fetch_mode == "navigate";
+    }
 };
 
 /// What goes back. Bodies of JSON answers are built with protocol::Json, in the order of wsapi.md.

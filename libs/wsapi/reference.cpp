@@ -66,6 +66,10 @@ or form body. JSON types are strict: a text is a text, a boolean is `true` or `f
 - A field that is no list (`Content-Type`, `Cookie`, `Authorization`, `Origin`, `User-Agent`, `Referer` and the like) may
   stand once in a request; twice is 400 in plain text, from the front door, and reaches nobody. A parameter that is given
   twice, in a query, a form or an object, is 400 too.
+- A GET that another site's page or a navigation makes (`Sec-Fetch-Site` other than `same-origin`, or `Sec-Fetch-Mode:
+  navigate`) is answered, but sets no cookie. So the `origin` that it tells `session_context` is not kept.
+- `issuer` and `forceIssuer` are `default` or one of the option `forcible_issuers`; others are 400. `allowUnverified` is
+  taken for `false` unless the option `allow_unverified` is on; `authenticate_user` has no use for it.
 - "language" yes: a mail is written in the language that `Accept-Language` asks for.
 
 )";

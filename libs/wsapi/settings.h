@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -43,7 +44,8 @@ struct OptionRow {
 struct Settings {
     std::string public_url, own_host;
     std::string cookie_secrets, class_secrets, roles_secrets, password_secrets;  ///< files
-    bool open_roles = false, legacy_reasons = false;
+    bool open_roles = false, legacy_reasons = false, allow_unverified = false;
+    std::vector<std::string> forcible_issuers;
     std::int64_t authentication_duration_ms = 0, ephemeral_session_duration_ms = 0;
     std::int64_t grace_ms = 0;
     accounts::StoreOptions database;
@@ -53,6 +55,10 @@ struct Settings {
     discovery::Settings discovery;
     CefOptions cef;
     protocol::KeyOptions keys;  ///< extension_algorithms
+    [[nodiscard]] bool mayForce(const std::string& issuer) const {
+        return std::find(forcible_issuers.begin(), forcible_issuers.end(), issuer) !=
+               forcible_issuers.end();
+    }
     [[nodiscard]] bool secure() const { return public_url.starts_with("https://"); }
 };
 

@@ -14,6 +14,9 @@ Settings readSettings(const Config& c) {
     s.password_secrets = c.str("secrets.passwords");
     s.open_roles = c.flag("test_open_roles");
     s.legacy_reasons = c.flag("legacy_reasons");
+    s.allow_unverified = c.flag("allow_unverified");
+    for (const auto& [key, value] : c.items("forcible_issuers"))
+        s.forcible_issuers.push_back(value);
     s.authentication_duration_ms = c.num("authentication_duration");
     s.ephemeral_session_duration_ms = c.num("ephemeral_session_duration");
     s.grace_ms = c.num("idp_offline_grace_period");

@@ -43,10 +43,12 @@ Step certKey(const Reads& r, Call& call) {
     if (!*found || (*found)->user != call.session.userid)
         return wsapi::refusal(400, "that email does not belong to you");
     const auto& info = **found;
-    if (!info.verified && !call.flag("allowUnverified"))
+    if (!info.verified && !(r.settings.allow_unverified && call.flag("allowUnverified")))
         return wsapi::refusal(403, "that email requires (re)verification");
     auto force = call.text("forceIssuer");
     if (force == "default") force.clear();
+    if (!force.empty() && !r.settings.mayForce(force))
+        return wsapi::refusal(400, "Invalid issuer, unable to issue certificate");
     const auto issue = [&r, info, force](Call& c) { return askKeysigner(r, c, info, force); };
     if (!force.empty()) return issue(call);
     const std::string domain(address->domain());

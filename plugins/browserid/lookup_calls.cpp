@@ -34,6 +34,8 @@ Step addressInfo(const Reads& r, Call& call) {
     wsapi::AddressQuestion q;
     q.forced_issuer = call.text("issuer");
     if (q.forced_issuer == "default") q.forced_issuer.clear();
+    if (!q.forced_issuer.empty() && !r.settings.mayForce(q.forced_issuer))
+        return wsapi::failure("issuer: not one that may be forced", 400);
     q.own_host = r.settings.own_host;
     q.now_ms = call.now_ms;
     q.grace_ms = r.settings.grace_ms;

@@ -18,7 +18,8 @@ double sampleRate(const Reads& r, std::string_view agent) {
     return r.data_sample_rate;
 }
 
-/// A dialog tells the site that opened it; mails name that site and no other (W32).
+/// A dialog tells the site that opened it; mails name that site and no other (W32). What another
+/// site makes a browser ask is not kept: Api::finish.
 void noteOrigin(Call& call) {
     const auto origin = call.text("origin");
     if (origin.empty()) return;

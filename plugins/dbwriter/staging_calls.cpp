@@ -54,7 +54,7 @@ Step hashAndStageUser(const Writes& w, const Call& call, const Address& address)
         w, std::make_shared<Secret>(call.text("pass")),
         [&w, address](Call& c, const std::string& hash) -> Step {
             const auto site = c.text("site");
-            if (c.flag("allowUnverified")) {
+            if (w.settings.allow_unverified && c.flag("allowUnverified")) {
                 const auto staged =
                     w.writer.stageUnverified(address, hash, site, w.limits, c.now_ms);
                 if (!staged) return refused(w, c, staged.failure());

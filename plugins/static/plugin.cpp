@@ -45,7 +45,8 @@ class Static final : public sdk::Service {
           site_(settings(config, origins_)),
           public_file_(config.str("domain_key.public_file")) {
         for (const auto& [domain, authority] : config.items("proxy_idps"))
-            delegations_.emplace(protocol::toLower(domain), document(delegation(authority)));
+            delegations_.emplace(protocol::toLower(domain),
+                                 document(delegation(authority), kOfOneDomain));
         // HEAD goes to GET routes.
         route("GET", "/.well-known/browserid", "support-document", {},
               [this](const sdk::Stream& s) { serveSupport(s); });
@@ -54,13 +55,11 @@ class Static final : public sdk::Service {
         RouteOptions all;
         all.match = PSN_MATCH_PREFIX;
         route("GET", "/", "page", all, [this](const sdk::Stream& s) { site_.serve(s); });
-        route("", "/", "other-method", all, [](const sdk::Stream& s) {
-            s.respond(405,
-                      {{"Allow", "GET, HEAD"},
-                       {"Content-Type", "text/plain; charset=utf-8"},
-                       {"Cache-Control", "no-store"},
-                       {"X-Content-Type-Options", "nosniff"}},
-                      "Method Not Allowed\n");
+        route("", "/", "other-method", all, [this](const sdk::Stream& s) {
+            auto fields = plainFields(origins_, "no-store");
+            fields.emplace_back("Allow", "GET, HEAD");
+            fields.emplace_back("Content-Type", "text/plain; charset=utf-8");
+            s.respond(405, fields, "Method Not Allowed\n");
         });
     }
 
@@ -75,21 +74,24 @@ class Static final : public sdk::Service {
     }
 
   private:
+    static constexpr const char* kShared = "public, max-age=10";
+    /// Of one query alone: a cache that leaves the query out of its key must not keep it.
+    static constexpr const char* kOfOneDomain = "private, max-age=10";
+
     struct KeyPages {
         Resource document, key;
     };
     /// [control] Keys change at a rotation.
     void refresh() {
         const auto read = public_file_.refresh();
-        if (!read)
-            host.error(read.error());
-        else if (*read)
-            makeKeyPages();
+        if (key_fault_.isNew(read ? "" : read.error())) host.error(read.error());
+        if (read && *read) makeKeyPages();
     }
     void makeKeyPages() {
         const auto keys = public_file_.keys();
         key_pages_.store(std::make_shared<const KeyPages>(
-            KeyPages{document(supportDocument(*keys)), document(publicKey(keys->current))}));
+            KeyPages{document(supportDocument(*keys), kShared),
+                     document(publicKey(keys->current), kShared)}));
     }
     static std::string originOf(const std::string& option, const std::string& url) {
         const auto scheme = url.find("://");
@@ -119,10 +121,11 @@ class Static final : public sdk::Service {
         s.developers_url = c.str("developers_url");
         return s;
     }
-    /// Never compressed: a cache between would need a Vary, and give the octets that a browser
-    /// takes to a verifier that does not where one is forgotten on the way.
-    [[nodiscard]] Resource document(const std::string& json) const {
-        return {200, keyFields(origins_), "application/json", {json, {}, {}}, false};
+    /// `cache`: its Cache-Control. Never compressed: a cache between would need a Vary, and give
+    /// the octets that a browser takes to a verifier that does not where one is forgotten on the
+    /// way.
+    [[nodiscard]] Resource document(const std::string& json, const char* cache) const {
+        return {200, plainFields(origins_, cache), "application/json", {json, {}, {}}, false};
     }
     void serveSupport(const sdk::Stream& s) const {
         if (!delegations_.empty())
@@ -139,6 +142,7 @@ class Static final : public sdk::Service {
     const Site site_;
     std::map<std::string, Resource, std::less<>> delegations_;
     domainkey::PublicFile public_file_;
+    domainkey::LastFault key_fault_;
     Published<const KeyPages> key_pages_;
 };
 

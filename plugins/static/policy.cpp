@@ -77,10 +77,6 @@ sdk::Headers textFields(const Origins& o) {
     return h;
 }
 
-sdk::Headers keyFields(const Origins& o) {
-    return plainFields(o, "public, max-age=10");
-}
-
 sdk::Headers plainFields(const Origins& o, const std::string& cache) {
     auto h = common(o, "strict-origin-when-cross-origin");
     h.emplace_back("Cache-Control", cache);

@@ -30,9 +30,7 @@ struct PagePolicy {
 [[nodiscard]] sdk::Headers assetFields(const Origins& o);
 /// robots.txt and the like.
 [[nodiscard]] sdk::Headers textFields(const Origins& o);
-/// Support document and public key.
-[[nodiscard]] sdk::Headers keyFields(const Origins& o);
-/// Redirects and errors without a page.
+/// Support document and public key, redirects, errors without a page.
 [[nodiscard]] sdk::Headers plainFields(const Origins& o, const std::string& cache);
 
 }  // namespace persona::pages

@@ -48,11 +48,22 @@ Resource::Resource(unsigned status, const sdk::Headers& fields, const std::strin
     add(Encoding::Identity, "", std::move(bodies.identity));
     add(Encoding::Gzip, "gzip", std::move(bodies.gzip));
     add(Encoding::Brotli, "br", std::move(bodies.brotli));
+    if (ranges) makeUnsatisfiable(fields);
+}
+
+/// What the resource says of itself, but that the answer is kept by nobody.
+void Resource::makeUnsatisfiable(const sdk::Headers& fields) {
+    sdk::Headers refused{{"Content-Range", "bytes */" + std::to_string(identity_->size())}};
+    for (const auto& [name, value] : fields)
+        refused.emplace_back(name, name == "Cache-Control" ? "no-store" : value);
+    unsatisfiable_.emplace(416, std::move(refused), std::make_shared<const std::string>());
 }
 
 void Resource::serve(const sdk::Stream& s) const {
-    // A range counts octets of what is sent; ours are those of the plain body.
-    const auto range_field = ranges_ ? s.header("range") : std::string_view();
+    // A range counts octets of what is sent; ours are those of the plain body. It is for GET alone
+    // (RFC 9110, 14.2).
+    const auto range_field =
+        ranges_ && s.method() == "GET" ? s.header("range") : std::string_view();
     const auto coding =
         range_field.empty()
             ? chooseEncoding(s.header("accept-encoding"),
@@ -75,12 +86,9 @@ void Resource::serve(const sdk::Stream& s) const {
 }
 
 void Resource::servePart(const sdk::Stream& s, const Range& range) const {
+    if (range.kind == Range::Kind::Unsatisfiable) return unsatisfiable_->send(s);
     auto fields = part_fields_;
     const auto total = std::to_string(identity_->size());
-    if (range.kind == Range::Kind::Unsatisfiable) {
-        s.respond(416, {{"Content-Range", "bytes */" + total}, {"Cache-Control", "no-store"}}, "");
-        return;
-    }
     fields.emplace_back("Content-Range", "bytes " + std::to_string(range.first) + "-" +
                                              std::to_string(range.last) + "/" + total);
     s.respond(206, fields,

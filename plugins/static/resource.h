@@ -45,9 +45,11 @@ class Resource {
         Answer whole, not_modified;
     };
     void servePart(const sdk::Stream& s, const Range& range) const;
+    void makeUnsatisfiable(const sdk::Headers& fields);
     std::array<std::optional<Variant>, 3> variants_;  // by Encoding
     std::shared_ptr<const std::string> identity_;
     sdk::Headers part_fields_;
+    std::optional<Answer> unsatisfiable_;  // 416; where there are ranges
     const bool etag_, ranges_;
 };
 

@@ -140,10 +140,8 @@ class Verifier final : public sdk::Service {
     void refresh() {
         if (!key_upstream_.empty()) return askKeysigner();
         const auto read = public_file_.refresh();
-        if (!read)
-            host.error(read.error());
-        else if (*read)
-            useKeys(public_file_.keys()->all());
+        if (key_fault_.isNew(read ? "" : read.error())) host.error(read.error());
+        if (read && *read) useKeys(public_file_.keys()->all());
     }
 
     /// As often as the file is looked at until there are keys, then now and then.
@@ -193,6 +191,7 @@ class Verifier final : public sdk::Service {
     bool has_own_keys_ = false;
     const std::string key_upstream_;
     domainkey::PublicFile public_file_;
+    domainkey::LastFault key_fault_;
     std::atomic<bool> keys_read_{false};
     unsigned ticks_ = 0;
     std::shared_ptr<discovery::Discovery> discovery_;

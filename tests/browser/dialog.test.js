@@ -48,7 +48,7 @@ scenario('back does not wait: what was asked for before it changes nothing any m
   await staged;
   await dialog.click('#back');
   await screen(dialog, 'email');
-  const answered = dialog.waitForResponse('**/wsapi/session_context');  // what follows a mail that is on its way
+  const answered = dialog.waitForResponse('**/wsapi/session_context?*');  // what follows a mail that is on its way
   release();
   await answered;
   await dialog.waitForTimeout(3500);  // a poll comes every three seconds

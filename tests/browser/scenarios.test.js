@@ -211,6 +211,47 @@ scenario('8: "is this your computer": asked later, yes and no are remembered', a
   await dialog.click('[data-screen=computer] button.main');
   await signedIn(page, email);
   assert.deepEqual(await age('', 0), ['confirmed']);
+  // That lasts: a sign-in by password makes a long session here, and a short one where nobody said so.
+  const lasts = async () => {
+    const cookie = (await context.cookies(stack.service + '/wsapi/'))
+      .find((c) => c.name.startsWith('browserid_state'));
+    return cookie.expires - Date.now() / 1000;
+  };
+  const byPassword = async () => {
+    await page.click('#sign-out');
+    dialog = await openDialog(page);
+    await screen(dialog, 'pick_email');
+    await dialog.click('[data-event=not_me]');
+    await typeEmail(dialog, email);
+    await typePassword(dialog);
+  };
+  await byPassword();
+  await signedIn(page, email);
+  assert.ok((await lasts()) > 7 * 24 * 3600, 'long on a confirmed computer');
+  // Seen a while ago: the question comes after the password, and "mine" makes the short session long.
+  await age('seen', 61000);
+  await byPassword();
+  await screen(dialog, 'computer');
+  assert.ok((await lasts()) < 2 * 3600, 'short before the question');
+  await dialog.click('[data-screen=computer] button.main');
+  await signedIn(page, email);
+  assert.ok((await lasts()) > 7 * 24 * 3600, 'long after the answer');
+  // No password at hand any more: it is asked for.
+  await age('seen', 61000);
+  await byPassword();
+  await screen(dialog, 'computer');
+  await dialog.click('[data-event=shared]');
+  await signedIn(page, email);
+  await age('seen', 61000);
+  await page.click('#sign-out');
+  dialog = await openDialog(page);
+  await screen(dialog, 'pick_email');
+  await dialog.click('[data-screen=pick_email] button.main');
+  await screen(dialog, 'computer');
+  await dialog.click('[data-screen=computer] button.main');
+  await typePassword(dialog);
+  await signedIn(page, email);
+  assert.ok((await lasts()) > 7 * 24 * 3600, 'long after the proof');
 });
 
 scenario('9: closing the dialog cancels; the button works again', async ({ page }) => {
@@ -473,13 +514,13 @@ scenario('a returning person with a certificate: no request between the click an
   assert.deepEqual(await count(await make()), [], 'with one: none');
 });
 
-for (const [locale, lang, dir] of [['tlh', 'en', 'ltr'], ['de-CH', 'de', 'ltr'], ['ar', 'ar', 'rtl'], ['ja', 'ja', 'ltr'], ['it-CH', 'it-CH', 'ltr']])
+for (const [locale, lang, dir] of [['tlh', 'en', 'ltr'], ['de-CH', 'de', 'ltr'], ['ar', 'ar', 'rtl'], ['ja', 'ja', 'ltr'], ['en-XA', 'en-XA', 'ltr']])
   scenario(`17: locale ${locale}`, async ({ page }) => {
     const dialog = await openDialog(page, stack.site + '/stateless');
     await screen(dialog, 'email');
     assert.equal(await dialog.getAttribute('html', 'lang'), lang);
     assert.equal(await dialog.getAttribute('html', 'dir'), dir);
     const heading = await dialog.locator('[data-screen=email] h1').textContent();
-    if (lang === 'it-CH') assert.match(heading, /^\[.*~\]?/);
+    if (lang === 'en-XA') assert.match(heading, /^\[.*~\]?/);
     else if (lang !== 'en') assert.notEqual(heading, 'What is your email address?');
   }, { locale });

@@ -12,7 +12,7 @@ import { startStack } from './lib/stack.js';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const pictures = process.env.PERSONA_SCREENSHOTS || '/tmp/persona-screenshots';
-const languages = ['en', 'de', 'es', 'fr', 'pt', 'ja', 'ar', 'it-CH'];
+const languages = ['en', 'de', 'es', 'fr', 'pt', 'ja', 'ar', 'en-XA'];
 
 let stack;
 let browser;

@@ -139,6 +139,13 @@ class Snippets(unittest.TestCase):
         self.assertNotEqual(answers[1][0], 0, answers[1])
         self.assertIn("audience", answers[1][1])
 
+    def test_the_server_bounds_the_life_of_a_certificate(self):
+        certify = load(self.write("certify.py", snippet("providers.md", "certify")))
+        for asked, given in ((3600, 3600), (10**12, 86400), (0, 60), (-5, 60), (600.5, 600)):
+            payload = certify.certificate("docs.example", "ann@docs.example", "{}", asked, self.path("provider.pem")).split(".")[1]
+            payload = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+            self.assertEqual(payload["exp"] - payload["iat"], given * 1000, asked)
+
     def test_curl(self):
         for audience, status in ((AUDIENCE, "okay"), ("https://other.example", "failure")):
             done = subprocess.run(["sh", "-c", snippet("sites.md", "curl")], capture_output=True, text=True, check=True,

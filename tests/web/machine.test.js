@@ -151,6 +151,49 @@ test('a primary address: frame, then this window, then the provider; then it end
   assert.equal(run(adding, { type: 'back' }).state.screen, 'pick_email');
 });
 
+test('a computer of one\'s own: the session is made long, with the password where it is asked for', () => {
+  const asked = [start({ ...somebody, computer: { state: 'seen', age: 61000 } }, ['a@b.example']),
+    { type: 'pick', email: 'a@b.example' }, info(secondary('known'), 'chosen', true)];
+  assert.equal(run(...asked).state.screen, 'computer');
+  assert.deepEqual(run(...asked, { type: 'mine' }).runs, ['recordComputer', 'prolong']);
+  const done = run(...asked, { type: 'mine' }, { type: 'prolonged' });
+  assert.deepEqual([done.runs, done.effects[0].trusted], [['generate'], true]);
+  const short = run(...asked, { type: 'mine' }, { type: 'proofNeeded' });
+  assert.deepEqual([short.state.screen, short.state.required, short.state.trusted], ['password', true, true]);
+  const primaries = [asked[0], asked[1], info(primary(), 'chosen', true), { type: 'mine' }, { type: 'proofNeeded' }];
+  assert.deepEqual(run(...primaries).runs, ['primaryAuth']);
+  const typed = [start(), email, info(secondary('known')), { type: 'password', password: 'x' },
+    { type: 'authenticated', why: 'typed', session: { ...somebody, computer: { state: 'seen', age: 61000 } }, emails: ['a@b.example'] },
+    info(secondary('known'), 'chosen')];
+  assert.equal(run(...typed).state.screen, 'computer');
+  assert.equal(run(...typed, { type: 'mine' }).effects[1].password, 'x');
+  assert.deepEqual(run(...asked, { type: 'shared' }).runs, ['recordComputer', 'generate']);
+});
+
+test('back leads past what was waited for, and to no account that is signed out', () => {
+  const reset = [start(somebody, ['a@b.example', 'c@d.example']), { type: 'pick', email: 'a@b.example' }, info(secondary('unverified'), 'chosen'),
+    { type: 'staged' }];
+  assert.equal(run(...reset).state.screen, 'check_email');
+  const level = { ...somebody, level: 'assertion' };
+  const forgot = [start(level, ['a@b.example']), { type: 'pick', email: 'a@b.example' }, info(secondary('known'), 'chosen'), { type: 'forgot' },
+    { type: 'reset' }, { type: 'staged' }];
+  assert.deepEqual(run(...forgot).state.emails, []);
+  const screens = [];
+  for (const events = [...forgot, { type: 'polled', status: 'mustAuth' }]; screens.length < 4;) {
+    events.push({ type: 'back' });
+    screens.push(run(...events).state.screen);
+  }
+  assert.deepEqual(screens.slice(0, 3), ['forgot', 'password', 'email']);
+});
+
+test('a site that would do without proof, at a service that does not', () => {
+  const chosen = [start(somebody, ['a@b.example'], { allowUnverified: true }), { type: 'pick', email: 'a@b.example' },
+    info(secondary('unverified'), 'chosen')];
+  assert.deepEqual(run(...chosen).runs, ['generate']);
+  const r = run(...chosen, { type: 'unproved' });
+  assert.deepEqual([r.runs, r.state.purpose], [['stage'], 'reverify']);
+});
+
 test('an address is added to the account that wanted it, or to none', () => {
   for (const kind of ['provisioned', 'authenticated', 'cancelled'])
     for (const userid of [8, undefined]) {

@@ -50,6 +50,8 @@ const good = { rp_api: 'stateless' };
 
 test('dialog parameters', () => {
   const ok = validate({ ...good, returnTo: '/a?b#c', backgroundColor: '#AbC', siteLogo: '/l.png', termsOfService: '//x.example/t', privacyPolicy: 'http://x.example/p', email: 'a@b.example' }, origin);
+  const vague = validate({ ...good, email: '', siteLogo: '', siteName: null, backgroundColor: '', termsOfService: '', privacyPolicy: '' }, origin);
+  assert.deepEqual(vague, validate(good, origin), 'nothing given');
   assert.equal(ok.returnTo, 'https://site.example/a?b');
   assert.equal(ok.backgroundColor, 'aabbcc');
   assert.equal(ok.siteLogo, 'https://site.example/l.png');
@@ -127,10 +129,10 @@ test('base64url', () => {
 
 test('certificates: for this key, this address, and long enough', () => {
   const key = JSON.stringify({ algorithm: 'ES', crv: 'P-256', x: 'a', y: 'b' });
-  const cert = (change = {}) => ['{}', JSON.stringify({ 'public-key': JSON.parse(key), principal: { email: 'A@b.example' }, exp: 5000, iat: 100, ...change }), 'x']
+  const cert = (change = {}) => ['{}', JSON.stringify({ 'public-key': JSON.parse(key), principal: { email: 'A@b.example' }, exp: 125000, iat: 100, ...change }), 'x']
     .map((p) => encode(new TextEncoder().encode(p))).join('.');
   assert.ok(certificateFits(cert(), key, 'a@b.example', 1000));
-  assert.ok(!certificateFits(cert(), key, 'a@b.example', 5000));
+  assert.ok(!certificateFits(cert(), key, 'a@b.example', 5001), 'it would not be used');
   assert.ok(!certificateFits(cert({ principal: { email: 'x@b.example' } }), key, 'a@b.example', 1000));
   assert.ok(!certificateFits(cert({ 'public-key': { ...JSON.parse(key), x: 'z' } }), key, 'a@b.example', 1000));
   assert.ok(!certificateFits('nonsense', key, 'a@b.example', 1000));

@@ -54,7 +54,7 @@ function describe({ dir, ports, names, options }) {
   const config = {
     keysigner: { domain_key: { file: `${dir}/domain.pem` } },
     dbwriter: { mail: { transport: 'file', directory: `${dir}/mail` }, min_time_between_emails: options.mailInterval || '1ms' },
-    static: { development: true, debug_language: 'it-CH', ...options.static },
+    static: { development: true, debug_language: 'en-XA', ...options.static },
     'example-site': { origin: names.site },
     'example-provider': { origin: names.provider, domain: 'provider.example', key_file: `${dir}/provider.pem` },
     'example-mailbox': { directory: `${dir}/mail` },

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 /// The order of the checks (wsapi.md 3.1), without a host.
 namespace persona::wsapi {
 namespace {
@@ -168,6 +170,37 @@ TEST_F(ApiTest, CookiesAreWrittenWhenSomethingChanged) {
     r.cookie = cookies_.name() + "=garbage";
     EXPECT_EQ(ask(r), "200 handled");
     EXPECT_EQ(answer_.cookies.size(), 1u) << "what is no session is replaced";
+}
+
+TEST_F(ApiTest, OtherSitesChangeNoCookieByAGet) {
+    api_->on("session_context", [](Call& c) -> Step {
+        c.session.csrf = "other";
+        c.session.origins = {c.text("origin")};
+        return textAnswer(200, "handled");
+    });
+    const std::vector<std::pair<std::string, std::string>> elsewhere{
+        {"cross-site", "navigate"}, {"cross-site", "no-cors"},   {"same-site", "cors"},
+        {"none", "navigate"},       {"same-origin", "navigate"}, {"", "navigate"}};
+    const std::vector<std::pair<std::string, std::string>> own{
+        {"", ""}, {"same-origin", "cors"}, {"same-origin", "same-origin"}};
+    const auto asked = [&](const std::pair<std::string, std::string>& fetch, bool signed_in) {
+        auto r = get("session_context", "origin=https://a.example");
+        if (signed_in) r.cookie = cookieOf(signedIn());
+        std::tie(r.fetch_site, r.fetch_mode) = fetch;
+        EXPECT_EQ(ask(r), "200 handled");
+        return !answer_.cookies.empty();
+    };
+    for (const bool signed_in : {false, true}) {
+        for (const auto& f : elsewhere)
+            EXPECT_FALSE(asked(f, signed_in)) << f.first << " " << f.second;
+        for (const auto& f : own) EXPECT_TRUE(asked(f, signed_in)) << f.first << " " << f.second;
+    }
+    auto r = get("ping");
+    r.cookie = cookieOf(signedIn());
+    now_ = kNow + 2'419'200'000 - 299'000;
+    r.fetch_site = "cross-site";
+    EXPECT_EQ(ask(r), "200 handled");
+    EXPECT_TRUE(answer_.cookies.empty()) << "nor do they prolong a session";
 }
 
 TEST_F(ApiTest, SessionsInUseSlideUnlessShort) {

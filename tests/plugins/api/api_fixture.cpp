@@ -65,6 +65,7 @@ Service& Api::service() {
     if (!shared) {
         ServiceOptions options;
         options.common = ProviderServer::shared().configuration();
+        options.common.emplace_back("allow_unverified: true");
         shared = make(GetParam(), std::move(options));
     }
     return *shared;

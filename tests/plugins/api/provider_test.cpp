@@ -31,9 +31,12 @@ TEST_P(Api, AddressInfoSaysWhoVouches) {
     EXPECT_EQ(
         b.get("/wsapi/address_info?email=a@nowhere.example").text(),
         R"(200 {"type":"secondary","issuer":"127.0.0.1","disabled":false,"state":"unknown"})");
+    EXPECT_EQ(
+        b.get("/wsapi/address_info?email=a@live.example&issuer=fxos.login.persona.org").text(),
+        R"(200 {"type":"secondary","issuer":"fxos.login.persona.org","disabled":false,)"
+        R"("state":"unknown"})");
     EXPECT_EQ(b.get("/wsapi/address_info?email=a@live.example&issuer=fxos.example").text(),
-              R"(200 {"type":"secondary","issuer":"fxos.example","disabled":false,)"
-              R"("state":"unknown"})");
+              R"(400 {"success":false,"reason":"issuer: not one that may be forced"})");
     EXPECT_EQ(b.get("/wsapi/address_info?email=a@live.example&issuer=default").json()->dump(),
               b.get("/wsapi/address_info?email=a@live.example").json()->dump());
 }

@@ -199,6 +199,24 @@ TEST_P(Api, UnverifiedSignUps) {
         << "W12: an address that is verified is staged as ever";
 }
 
+TEST_P(Api, UnverifiedSignUpsAreForTheOperatorToAllow) {
+    start({});
+    auto b = browser();
+    const auto email = fresh(), second = fresh("bob");
+    const std::string unverified = R"("allowUnverified":true)";
+    EXPECT_EQ(stage(b, email, "password1", unverified).text(), kOk) << "an ordinary sign-up";
+    EXPECT_EQ(addressInfo(b, email), "unknown");
+    EXPECT_EQ(signIn(b, email).text(), kWrong);
+    EXPECT_EQ(tokenCall(b, "complete_user_creation", token(email)).text(), kOk);
+    // An address that a reset leaves unproven.
+    EXPECT_EQ(b.post("stage_email", site(second)).text(), kOk);
+    EXPECT_EQ(tokenCall(b, "complete_email_confirmation", token(second)).text(), kOk);
+    EXPECT_EQ(b.post("stage_reset", site(email)).text(), kOk);
+    EXPECT_EQ(tokenCall(b, "complete_reset", token(email, 2), "password2").text(), kOk);
+    EXPECT_EQ(b.post("cert_key", certificateRequest(second, unverified)).text(),
+              "403 Forbidden: that email requires (re)verification");
+}
+
 TEST_P(Api, AStrangerWhoSignsUpAgainDoesNotSetTheOwnersPassword) {  // W1
     auto owner = browser(), stranger = browser();
     const auto email = fresh();
@@ -255,6 +273,37 @@ TEST_P(Api, MailsNameNoOtherSiteThanTheDialogs) {
     (void)token(email);
     EXPECT_EQ(service().mails(email).back().find("pixel.png"), std::string::npos)
         << "W32: no remote image";
+}
+
+TEST_P(Api, NavigationsDoNotSayWhichSiteOpenedTheDialog) {
+    auto b = browser();
+    const auto tell = [&b](const std::string& origin, const std::string& site,
+                           const std::string& mode) {
+        const auto mine = b.fields.size();
+        if (!site.empty()) b.fields.emplace_back("Sec-Fetch-Site", site);
+        if (!mode.empty()) b.fields.emplace_back("Sec-Fetch-Mode", mode);
+        EXPECT_EQ(b.get("/wsapi/session_context?origin=" + origin).status, 200u);
+        b.fields.resize(mine);
+        return b.saw_cookie;
+    };
+    EXPECT_FALSE(tell("https://evil.example", "cross-site", "navigate"));
+    (void)b.context();
+    EXPECT_FALSE(tell("https://evil.example", "cross-site", "navigate"));
+    EXPECT_EQ(stage(b, fresh()).text(), kOk) << "nothing was told";
+    EXPECT_TRUE(tell("https://site.example", "same-origin", "cors"));
+    for (const auto* n : {"1", "2", "3", "4"}) {
+        const auto evil = std::string("https://evil") + n + ".example";
+        EXPECT_FALSE(tell(evil, "cross-site", "navigate"));
+        EXPECT_FALSE(tell(evil, "same-origin", "navigate"));
+        EXPECT_FALSE(tell(evil, "none", "navigate"));
+        EXPECT_FALSE(tell(evil, "same-site", "cors"));
+    }
+    EXPECT_EQ(stage(b, fresh()).text(), kOk) << "the dialog's own site is still there";
+    for (const auto* n : {"1", "2", "3"})
+        EXPECT_TRUE(tell(std::string("https://other") + n + ".example", "", ""));
+    EXPECT_EQ(stage(b, fresh()).text(),
+              R"(400 {"success":false,"reason":"site: not the one that opened the dialog"})")
+        << "three are kept";
 }
 
 TEST_P(Api, MailsSpeakTheCallersLanguage) {

@@ -25,7 +25,7 @@ TEST_P(Api, MailsHaveADailyCap) {  // W5
 }
 
 TEST_P(Api, VerifyingAgainIsThrottledToo) {  // W5
-    start({"min_time_between_emails: 60s"});
+    start({"allow_unverified: true", "min_time_between_emails: 60s"});
     auto b = browser();
     const auto email = fresh();
     EXPECT_EQ(stage(b, email, "password1", R"("allowUnverified":true)").text(),

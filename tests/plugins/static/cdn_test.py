@@ -37,7 +37,7 @@ class Cdn(unittest.TestCase):
         config = {"process": "cdn", "state_dir": cls.dir + "/state", "admin": {"address": f"127.0.0.1:{free_port()}"}, "access_log": {"file": cls.access},
                   "common": {"public_url": "https://login.example", "domain_key": {"public_file": cls.dir + "/domain.json"},
                              "secrets": {"roles": cls.dir + "/roles"}},
-                  "listeners": [{"name": "static", "address": f"127.0.0.1:{cls.origin}", "service": "static"}],
+                  "listeners": [{"name": "static", "address": f"127.0.0.1:{cls.origin}", "service": "static", "trusted_proxies": ["127.0.0.1/32"]}],
                   "services": [{"id": "keysigner", "module": "keysigner.so", "config": {"domain_key": {"file": cls.dir + "/domain.pem"}}},
                                {"id": "static", "module": "static.so", "config": {"static_url": "https://static.example"},
                                 "filters": [{"id": "access-log", "builtin": "access-log"}]}]}
@@ -115,6 +115,20 @@ class Cdn(unittest.TestCase):
         for language in ("de", "ja", "de"):
             self.assertIn(f'<html lang="{language}"'.encode(), self.ask("/about", {"Accept-Language": language})[2])
         self.assertEqual(self.hits("/about"), 3)
+
+    def test_nobody_says_himself_where_he_comes_from(self):
+        with open(BUILD + "/share/persona/web/manifest.json") as f:
+            asset = "/v/" + json.load(f)["assets"]["style.css"] + "/style.css"
+        for path in (asset, "/provisioning_api.js", "/cookies_disabled"):
+            self.assertEqual(self.ask(path, {"X-Forwarded-For": "203.0.113.66", "X-Forwarded-Proto": "https"})[0], 200)
+            self.assertGreaterEqual(self.hits(path), 1)
+        with open(self.access) as f:
+            self.assertNotIn("203.0.113.66", f.read())
+        # The origin does believe the field, when it comes from the proxy.
+        self.ask("/humans.txt", {"X-Forwarded-For": "203.0.113.67"}, port=self.origin)
+        self.hits("/humans.txt")
+        with open(self.access) as f:
+            self.assertIn("203.0.113.67", f.read())
 
     def test_what_is_missing_is_not_kept(self):
         for _ in range(3):

@@ -43,14 +43,14 @@ class Headers(unittest.TestCase):
         os.makedirs(os.path.join(cls.web, "v", "0123456789abcdef"))
         with open(os.path.join(cls.web, "v", "0123456789abcdef", "old.js"), "w") as f:
             f.write("old();" * 100)
-        cls.port = free_port()
-        config = {"process": "test", "state_dir": cls.dir + "/state", "admin": {"address": f"127.0.0.1:{free_port()}"},
+        cls.port, cls.admin = free_port(), free_port()
+        config = {"process": "test", "state_dir": cls.dir + "/state", "admin": {"address": f"127.0.0.1:{cls.admin}"},
                   "common": {"public_url": SERVICE, "domain_key": {"public_file": cls.dir + "/domain.json"},
                              "secrets": {"roles": cls.dir + "/roles"}},
                   "listeners": [{"name": "static", "address": f"127.0.0.1:{cls.port}", "service": "static"}],
                   "services": [{"id": "keysigner", "module": "keysigner.so", "config": {"domain_key": {"file": cls.dir + "/domain.pem"}}},
-                               {"id": "static", "module": "static.so",
-                                "config": {"static_url": ASSETS, "web_dir": cls.web, "debug_language": "it-CH",
+                               {"id": "static", "module": "static.so", "filters": [{"id": "statsd", "builtin": "statsd"}],
+                                "config": {"static_url": ASSETS, "web_dir": cls.web, "debug_language": "en-XA",
                                            "proxy_idps": {"big.example": "authority.example"}}}]}
         with open(cls.dir + "/host.yaml", "w") as f:
             json.dump(config, f)
@@ -154,6 +154,13 @@ class Headers(unittest.TestCase):
         code, fields, body = self.ask("/.well-known/browserid")
         self.assertEqual((code, fields["content-type"], fields["cache-control"]), (200, "application/json", "public, max-age=10"))
         self.assertNotIn("etag", fields)
+        self.common("/.well-known/browserid", fields)
+        # What depends on the query is not for caches that leave it out of their key.
+        for domain, cache in (("big.example", "private, max-age=10"), ("other.example", "public, max-age=10")):
+            path = "/.well-known/browserid?domain=" + domain
+            _, fields, _ = self.ask(path)
+            self.assertEqual(fields["cache-control"], cache, path)
+            self.common(path, fields)
         # Verifiers share caches with browsers: whoever asks, and however, gets the same octets.
         for path in ("/.well-known/browserid", "/.well-known/browserid?domain=big.example", "/pk"):
             plain = self.ask(path)[2]
@@ -221,10 +228,34 @@ class Headers(unittest.TestCase):
         self.assertNotIn("content-encoding", fields)
         self.assertEqual(self.ask(path, {"Range": "bytes=-5"})[2], whole[-5:])
         code, fields, _ = self.ask(path, {"Range": f"bytes={len(whole)}-"})
-        self.assertEqual((code, fields["content-range"]), (416, f"bytes */{len(whole)}"))
+        self.assertEqual((code, fields["content-range"], fields["cache-control"]), (416, f"bytes */{len(whole)}", "no-store"))
+        self.common(path, fields)
+        self.assertEqual(fields["access-control-allow-origin"], SERVICE)
+        self.assertNotIn("etag", fields)
+        _, fields, _ = self.ask("/include.js", {"Range": "bytes=99999999-"})
+        self.assertEqual(fields["access-control-allow-origin"], "*")
+        # A range is for GET alone.
+        for asked in ("bytes=10-19", f"bytes={len(whole)}-"):
+            code, fields, body = self.ask(path, {"Range": asked}, method="HEAD")
+            self.assertEqual((code, fields["content-length"], body), (200, str(len(whole)), b""), asked)
+            self.assertNotIn("content-range", fields, asked)
         self.assertEqual(self.ask(path, {"Range": "bytes=0-1", "If-Range": whole_fields["etag"]})[0], 206)
         self.assertEqual(self.ask(path, {"Range": "bytes=0-1", "If-Range": '"other"'})[0], 200)
         self.assertEqual(self.ask("/", {"Range": "bytes=0-1"})[0], 200)
+
+    def test_parts_are_counted(self):
+        path = self.assets()["style.css"]
+        for asked in ("bytes=0-1", "bytes=99999999-"):
+            self.ask(path, {"Range": asked})
+        for code in (206, 416):
+            self.assertRegex(self.metrics(), rf"(?m)^persona_browserid_static_response_{code}_total [1-9]")
+
+    def metrics(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=10)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.close()
+        return text
 
     def test_methods(self):
         _, fields, body = self.ask("/sign_in")
@@ -232,13 +263,32 @@ class Headers(unittest.TestCase):
         self.assertEqual((code, nothing, head["content-length"], head["etag"]), (200, b"", str(len(body)), fields["etag"]))
         for method in ("POST", "PUT", "DELETE", "OPTIONS"):
             code, fields, _ = self.ask("/", method=method)
-            self.assertEqual((code, fields["allow"]), (405, "GET, HEAD"), method)
+            self.assertEqual((code, fields["allow"], fields["cache-control"]), (405, "GET, HEAD", "no-store"), method)
+            self.common("/", fields)
+
+    def test_a_key_file_that_is_gone_is_reported_once(self):
+        def reports():
+            return self.said().count("cannot read the domain's public keys")
+        file = self.dir + "/domain.json"
+        for times in (1, 2):
+            os.rename(file, file + ".away")
+            try:
+                for _ in range(100):
+                    if reports() >= times:
+                        break
+                    time.sleep(0.1)
+                time.sleep(2.5)
+                self.assertEqual(reports(), times, self.said())
+                self.assertEqual(self.ask("/pk")[0], 200)
+            finally:
+                os.rename(file + ".away", file)
+            time.sleep(1.5)
 
     def test_languages(self):
         def of(accept):
             body = self.ask("/sign_in", {"Accept-Language": accept} if accept else {})[2].decode()
             return body.split('<html lang="')[1].split('"')[0], 'dir="rtl"' in body
-        for accept, language in ((None, "en"), ("tlh", "en"), ("de-CH,de;q=0.9", "de"), ("fr;q=0.1, ja;q=0.7", "ja"), ("it-CH", "it-CH"), ("it", "en")):
+        for accept, language in ((None, "en"), ("tlh", "en"), ("de-CH,de;q=0.9", "de"), ("fr;q=0.1, ja;q=0.7", "ja"), ("en-XA", "en-XA"), ("en-GB", "en"), ("it-CH", "en")):
             self.assertEqual(of(accept)[0], language, accept)
         self.assertEqual(of("ar-EG"), ("ar", True))
 

@@ -38,6 +38,7 @@ export async function readSession(api) {
       await forgetKeys();
     }
     store.setEmails(emails, c.userid);
+    store.linkUser(emails, c.userid);
   }
   const session = {
     authenticated: !!c.authenticated, level: c.auth_level, hasPassword: c.has_password, userid: c.userid,
@@ -46,8 +47,15 @@ export async function readSession(api) {
   return { session, emails };
 }
 
+/** Whether what is made now may last: this computer is the person's own. @param {World} w @param {string} email */
+const mayLast = (w, email) => w.state().trusted || store.isOwn(w.state().session.userid ?? store.userOf(email), Date.now());
+
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let polling;
+
+/** The mails that this dialog asked for, with the password that their links will set.
+ *  @type {Map<string, string>} */
+const sent = new Map();
 
 /** Answers asked for while a person still looks at the list, so that the click waits for nothing.
  *  @type {Map<string, {at: number, answer: Promise<any>}>} */
@@ -90,11 +98,15 @@ export const effects = {
   },
 
   async authenticate(w, { email, password, why }) {
-    const trusted = w.state().trusted || w.state().session.computer?.state === 'confirmed';
-    const args = { email, pass: password, ephemeral: !trusted };
+    if (why === 'verified') {
+      // The link was opened in this browser: it has the session, and a longer one.
+      const now = await readSession(w.api);
+      if (now.session.level === 'password' && now.emails.includes(email)) return { type: 'authenticated', why, ...now };
+    }
+    const args = { email, pass: password, ephemeral: !mayLast(w, email) };
     const done = await w.api.post('authenticate_user', w.params.allowUnverified ? { ...args, allowUnverified: true } : args);
     if (!done.success) return { type: 'refused', reason: done.reason };
-    store.linkUser(email, done.userid);
+    store.linkUser([email], done.userid);
     return { type: 'authenticated', why, suppressAsk: done.suppress_ask_if_users_computer, ...(await readSession(w.api)) };
   },
 
@@ -117,8 +129,18 @@ export const effects = {
     store.setReturnTo(email, w.params.returnTo, w.request.origin);
     await w.api.sameAccount();  // and the service hears for which site the mail is
     const call = stageCalls[/** @type {keyof stageCalls} */ (purpose)];
-    const done = await w.api.post(call, args);
+    const mail = `${purpose} ${email}`;
+    let done;
+    try {
+      done = await w.api.post(call, args);
+    } catch (e) {
+      // Back and on again: the mail of a moment ago serves, if its link sets what was chosen now.
+      const again = e instanceof ApiError && e.status === 429 && /Too many emails/.test(e.reason) && sent.get(mail) === (password ?? '');
+      if (!again) throw e;
+      return { type: 'staged', unverified: false };
+    }
     if (!done.success) throw new ApiError(call, 200, { reason: done.reason });
+    sent.set(mail, password ?? '');
     await w.api.renew();
     return { type: 'staged', unverified: !!done.unverified };
   },
@@ -128,14 +150,16 @@ export const effects = {
     const { turn } = w.state();
     const again = async () => {
       let status = 'pending';
+      let wait = pollEvery;
       try {
         ({ status } = await w.api.get(statusCalls[/** @type {keyof statusCalls} */ (purpose)], { email }));
       } catch (e) {
         // A lost poll is not a lost sign-in: the next one may come through.
         if (e instanceof ApiError && e.status === 400) status = 'mustAuth';
+        if (e instanceof ApiError && e.retryAfter) wait = Math.max(wait, Math.min(e.retryAfter, 60) * 1000);
       }
       if (w.state().turn !== turn || w.state().screen !== 'check_email') return;
-      if (status === 'pending') polling = setTimeout(again, pollEvery);
+      if (status === 'pending') polling = setTimeout(again, wait);
       else w.dispatch({ type: 'polled', status });
     };
     polling = setTimeout(again, pollEvery);
@@ -160,19 +184,24 @@ export const effects = {
     store.setComputer(w.api.context.userid, state, Date.now());
     if (state === 'confirmed') await navigator.storage?.persist?.().catch(() => false);
   },
-  async prolong(w) {
-    // What fails here costs the person no sign-in, only the longer session.
-    await w.api.postText('prolong_session', {}).catch(() => {});
+  async prolong(w, { password }) {
+    try {
+      await w.api.postText('prolong_session', password ? { pass: password } : {});
+    } catch (e) {
+      if (e instanceof ApiError && e.status === 401) return { type: 'proofNeeded' };
+      console.error('prolong_session', e);  // costs the person no sign-in, only the longer session
+    }
+    return { type: 'prolonged' };
   },
 
   async provision(w, { email, info }) {
-    const how = await provisionInFrame(w.api, email, info, w.state().trusted);
+    const how = await provisionInFrame(w.api, email, info, mayLast(w, email));
     return { type: how === 'ok' ? 'provisioned' : 'frameFailed' };
   },
   async provisionTop(w, { email, info, after }) {
     away(w.request);
     const { add, session } = w.state();
-    await provisionOnTop(w.api, { email, info, add, userid: session.userid, after, request: w.request }, w.state().trusted);
+    await provisionOnTop(w.api, { email, info, add, userid: session.userid, after, request: w.request }, mayLast(w, email));
   },
   async leave(w, { email, info, add }) {
     saveFlow({ email, info, add, userid: w.state().session.userid, request: w.request });
@@ -186,7 +215,7 @@ export const effects = {
     if (!key) return { type: 'provisionFailed' };
     const assertion = await makeAssertion(key, location.origin, w.api.now());
     const call = add ? 'add_email_with_assertion' : 'auth_with_assertion';
-    const done = await w.api.post(call, add ? { assertion } : { assertion, ephemeral: !w.state().trusted });
+    const done = await w.api.post(call, add ? { assertion } : { assertion, ephemeral: !mayLast(w, email) });
     if (!done.success) throw new ApiError(call, 200, { reason: done.reason });
     if (!add && info.state === 'transition_to_primary')
       await w.api.post('used_address_as_primary', { email }).catch(() => {});
@@ -203,7 +232,13 @@ export const effects = {
       const more = {};
       if (w.params.forceIssuer) more.forceIssuer = w.params.forceIssuer;
       if (w.params.allowUnverified) more.allowUnverified = true;
-      key = await certify(w.api, email, info.issuer, !trusted, more);
+      try {
+        key = await certify(w.api, email, info.issuer, !trusted, more);
+      } catch (e) {
+        // The site would do without, the service does not.
+        if (e instanceof ApiError && e.status === 403 && /verification/.test(e.reason)) return { type: 'unproved' };
+        throw e;
+      }
     }
     return { type: 'assertion', assertion: await makeAssertion(key, w.request.origin, w.api.now()) };
   },

@@ -69,7 +69,8 @@ const start = (s) => {
  *  @param {State} s */
 function preselected(s) {
   const { hint, lastEmail } = s.options;
-  if (s.emails.includes(hint)) return hint;
+  const hinted = s.emails.find((one) => one.toLowerCase() === hint.toLowerCase());
+  if (hinted) return hinted;
   if (s.emails.includes(lastEmail)) return lastEmail;
   return s.emails.length === 1 ? s.emails[0] : '';
 }
@@ -100,7 +101,7 @@ const provision = (s, add = false) =>
 /** The address is proved; only the question of the computer may be left. @param {State} s @returns {Step} */
 function ready(s) {
   const c = s.session.computer;
-  const ask = !s.completedHere && !!c && (c.state === 'unreadable' || (c.state === 'seen' && c.age > minute) ||
+  const ask = !s.completedHere && !s.trusted && !!c && (c.state === 'unreadable' || (c.state === 'seen' && c.age > minute) ||
     (c.state === 'denied' && c.age > day) || (c.state === 'confirmed' && c.age > month));
   if (ask) return enter(s, { screen: 'computer' });
   const trusted = s.trusted || (c?.state === 'confirmed' && !ask);
@@ -146,6 +147,13 @@ function adding(s, info) {
   return s.session.hasPassword ? stage(s, 'add') : setPassword(s, 'add');
 }
 
+/** The call has ended the session: its addresses are nobody's to choose from, here or by "back".
+ *  @param {State} s @returns {State} */
+const signedOut = (s) => ({
+  ...s, session: nobody, emails: [],
+  stack: s.stack.filter((p) => p.screen !== 'add_email').map((p) => (p.screen === 'pick_email' ? { ...p, screen: 'email' } : p)),
+});
+
 /** @type {Record<string, (s: State, e: Event) => Step>} */
 const handlers = {
   /** Everything that start-up found out. */
@@ -174,7 +182,7 @@ const handlers = {
   prove: (s) => enter(s, { screen: 'prove' }),
   prove_send: (s) => wait(s, { run: 'unblock', email: s.email }),
   unblockSent: (s) => stay(s, { busy: false, screen: 'prove_sent' }),
-  prove_done: (s) => wait(s, { run: 'authenticate', email: s.email, password: s.password, why: 'typed' }),
+  prove_done: (s) => (!s.password ? askPassword(s) : wait(s, { run: 'authenticate', email: s.email, password: s.password, why: 'typed' })),
   reset: (s) => stage({ ...s, password: '' }, 'reset'),
   new_password: (s, e) => stage(s, /** @type {Purpose} */ (s.purpose), e.password),
   pick: (s, e) => (e.email ? chosen(s, e.email) : wrong(s, 'choices', message('field.choose'))),
@@ -185,12 +193,14 @@ const handlers = {
   },
   not_me: (s) => wait(s, { run: 'logout' }),
   verify: (s) => enter(s, { screen: 'primary_leaving' }, { run: 'leave', email: s.email, info: s.info, add: s.add }),
-  mine: (s) => generate({ ...s, trusted: true }, [{ run: 'recordComputer', state: 'confirmed' }, { run: 'prolong' }]),
+  mine: (s) => stay(s, { trusted: true, busy: true },
+    { run: 'recordComputer', state: 'confirmed' }, { run: 'prolong', password: s.password }),
   shared: (s) => generate({ ...s, trusted: false }, [{ run: 'recordComputer', state: 'denied' }]),
   back(s) {
     const stack = [...s.stack];
     let place = stack.pop();
-    while (place && ['primary_leaving', 'signing_in', 'loading'].includes(place.screen)) place = stack.pop();
+    // Where something was awaited that has come, or will not any more, nobody stays.
+    while (place && ['primary_leaving', 'signing_in', 'loading', 'check_email'].includes(place.screen)) place = stack.pop();
     const turn = s.turn + 1;
     if (!place) return stay(s, { turn }, { run: 'cancel' });
     return stay(s, { ...place, stack, turn, busy: false, password: '' }, { run: 'stopPoll' });
@@ -218,8 +228,8 @@ const handlers = {
   loggedOut: (s) => start({ ...initial(), turn: s.turn, options: { ...s.options, hint: '' }, session: nobody }),
   staged(s, e) {
     if (e.unverified) return wait(s, { run: 'authenticate', email: s.email, password: s.password, why: 'typed' });
-    const session = ['add', 'reverify'].includes(s.purpose) ? s.session : nobody;
-    return enter({ ...s, session }, { screen: 'check_email' }, { run: 'poll', purpose: s.purpose, email: s.email });
+    const keeps = ['add', 'reverify'].includes(s.purpose);
+    return enter(keeps ? s : signedOut(s), { screen: 'check_email' }, { run: 'poll', purpose: s.purpose, email: s.email });
   },
   polled(s, e) {
     if (s.screen !== 'check_email' || e.status === 'pending') return [s, []];
@@ -237,10 +247,15 @@ const handlers = {
     return wait(s, { run: 'primaryAuth', email: s.email, info: s.info, add: s.add && session.authenticated });
   },
   primaryAuthed: (s, e) => chosen({ ...s, session: e.session, emails: e.emails, add: false }, s.email),
+  prolonged: (s) => generate(s),
+  /** A short session becomes a long one for whoever shows again who he is. @param {State} s */
+  proofNeeded: (s) => (s.info?.type === 'primary'
+    ? wait(s, { run: 'primaryAuth', email: s.email, info: s.info, add: false }) : askPassword(s)),
   /** The hidden frame got nowhere: the page may not see its cookies there. */
   frameFailed: (s) => wait(s, { run: 'provisionTop', email: s.email, info: s.info, after: 'frame' }),
   notProvisioned: (s) => stay(s, { screen: 'primary_leaving', busy: true }, { run: 'leave', email: s.email, info: s.info, add: s.add }),
   provisionFailed: (s) => stay(s, { screen: 'primary_failed', busy: false }),
+  unproved: (s) => stage(s, 'reverify'),
   assertion: (s, e) =>
     stay(s, { screen: 'signing_in', busy: true, password: '' }, { run: 'deliver', assertion: e.assertion, email: s.email, trusted: s.trusted }),
   failed(s, e) {

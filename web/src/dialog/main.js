@@ -67,7 +67,7 @@ const wayBack = () => (asked?.transport === 'redirect' ? new URL(asked.origin).h
 function stop(code, reason) {
   const options = { ...state.options, leave: wayBack() };
   state = { ...state, options, screen: 'error', error: { code, fatal: true, details: reason ? { reason } : undefined } };
-  show(state, armed);
+  comeUp();
 }
 
 /** To the site, with word that it was cancelled where the site asked properly. A window that has a
@@ -212,7 +212,12 @@ for (const form of every('form[data-event]'))
     act(form.dataset.event);
   });
 for (const button of every('button[data-event]')) button.addEventListener('click', () => act(button.dataset.event));
-one('#choices').addEventListener('change', (/** @type {any} */ event) => lookUpEarly(world, event.target.value));
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let choosing;
+one('#choices').addEventListener('change', (/** @type {any} */ event) => {
+  clearTimeout(choosing);  // arrow keys pass by other addresses
+  choosing = setTimeout(() => lookUpEarly(world, event.target.value), 200);
+});
 one('#back').addEventListener('click', () => {
   state = { ...state, busy: false };
   dispatch({ type: 'back' });

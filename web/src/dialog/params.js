@@ -25,12 +25,12 @@ function text(name, value) {
 /** An http(s) URL of the site: absolute, an absolute path, or without scheme.
  *  @param {string} name @param {unknown} value @param {string} origin */
 export function siteUrl(name, value, origin) {
-  const given = text(name, value);
-  if (given.length > 2083) refuse(name, 'is longer than 2083 characters');
-  if (!/^(https?:\/\/|\/)/i.test(given)) refuse(name, 'must be an http(s) URL or an absolute path');
+  const written = text(name, value);
+  if (written.length > 2083) refuse(name, 'is longer than 2083 characters');
+  if (!/^(https?:\/\/|\/)/i.test(written)) refuse(name, 'must be an http(s) URL or an absolute path');
   let url;
   try {
-    url = new URL(given, origin);
+    url = new URL(written, origin);
   } catch {
     return refuse(name, 'is not a URL');
   }
@@ -41,14 +41,14 @@ export function siteUrl(name, value, origin) {
 
 /** @param {unknown} value @param {string} origin */
 export function siteLogo(value, origin) {
-  const given = text('siteLogo', value);
-  if (/^data:/i.test(given)) {
-    const form = /^data:image\/(png|gif|jpg|jpeg|svg\+xml);base64,([A-Za-z0-9+/]*={0,2})$/.exec(given);
+  const written = text('siteLogo', value);
+  if (/^data:/i.test(written)) {
+    const form = /^data:image\/(png|gif|jpg|jpeg|svg\+xml);base64,([A-Za-z0-9+/]*={0,2})$/.exec(written);
     if (!form) return refuse('siteLogo', 'data URI must be a base64 PNG, GIF, JPEG or SVG image');
     if ((form[2].length * 3) / 4 > logoLimit) refuse('siteLogo', 'data URI is larger than 128 KiB');
-    return given;
+    return written;
   }
-  const url = siteUrl('siteLogo', given, origin);
+  const url = siteUrl('siteLogo', written, origin);
   // Plain http would be mixed content here, and tell the network who signs in where.
   if (!url.startsWith('https://')) refuse('siteLogo', 'must be served over https');
   return url;
@@ -64,10 +64,10 @@ export function backgroundColor(value) {
 
 /** @param {unknown} value @param {string} origin */
 export function returnTo(value, origin) {
-  const given = text('returnTo', value);
-  if (given.length > 2083) refuse('returnTo', 'is longer than 2083 characters');
-  if (!/^\/(?![/\\])/.test(given)) refuse('returnTo', 'must be an absolute path');
-  const url = new URL(given, origin);
+  const written = text('returnTo', value);
+  if (written.length > 2083) refuse('returnTo', 'is longer than 2083 characters');
+  if (!/^\/(?![/\\])/.test(written)) refuse('returnTo', 'must be an absolute path');
+  const url = new URL(written, origin);
   if (url.origin !== origin) refuse('returnTo', 'must stay on the site');
   // Servers that tidy such a path up may answer with a redirect to the host that it seems to name.
   if (/^\/(\/|\\|%2f|%5c)/i.test(url.pathname)) refuse('returnTo', 'must not begin with two slashes');
@@ -77,13 +77,16 @@ export function returnTo(value, origin) {
 
 /** @param {unknown} value */
 export function emailHint(value) {
-  const given = text('email', value);
-  const at = given.lastIndexOf('@');
-  const domain = given.slice(at + 1);
-  const good = at > 0 && at <= 64 && given.length <= 254 && domain.length <= 253 &&
-    domain.includes('.') && !/[\s<>"']/.test(given) && !domain.startsWith('.') && !domain.endsWith('.');
-  return good ? given : refuse('email', 'is not an e-mail address');
+  const written = text('email', value);
+  const at = written.lastIndexOf('@');
+  const domain = written.slice(at + 1);
+  const good = at > 0 && at <= 64 && written.length <= 254 && domain.length <= 253 &&
+    domain.includes('.') && !/[\s<>"']/.test(written) && !domain.startsWith('.') && !domain.endsWith('.');
+  return good ? written : refuse('email', 'is not an e-mail address');
 }
+
+/** Sites write `email: known || ''`. @param {unknown} value */
+const given = (value) => value !== undefined && value !== null && value !== '';
 
 /** @param {string} name @param {unknown} value */
 function boolean(name, value) {
@@ -100,18 +103,18 @@ export function validate(raw, origin) {
   /** @type {Params} */
   const p = {
     rpApi: apis.includes(/** @type {string} */ (o.rp_api)) ? String(o.rp_api) : refuse('rp_api', 'is unknown'),
-    returnTo: returnTo(o.returnTo === undefined ? '/' : o.returnTo, origin),
+    returnTo: returnTo(given(o.returnTo) ? o.returnTo : '/', origin),
     forceAuthentication: boolean('experimental_forceAuthentication', o.experimental_forceAuthentication),
     allowUnverified: boolean('experimental_allowUnverified', o.experimental_allowUnverified),
   };
-  if (o.siteName !== undefined) p.siteName = text('siteName', o.siteName).trim().slice(0, 100);
-  if (o.siteLogo !== undefined) p.siteLogo = siteLogo(o.siteLogo, origin);
-  if (o.backgroundColor !== undefined) p.backgroundColor = backgroundColor(o.backgroundColor);
-  if (o.termsOfService !== undefined && o.privacyPolicy !== undefined) {
+  if (given(o.siteName)) p.siteName = text('siteName', o.siteName).trim().slice(0, 100);
+  if (given(o.siteLogo)) p.siteLogo = siteLogo(o.siteLogo, origin);
+  if (given(o.backgroundColor)) p.backgroundColor = backgroundColor(o.backgroundColor);
+  if (given(o.termsOfService) && given(o.privacyPolicy)) {
     p.termsOfService = siteUrl('termsOfService', o.termsOfService, origin);
     p.privacyPolicy = siteUrl('privacyPolicy', o.privacyPolicy, origin);
   }
-  if (o.email !== undefined) p.email = emailHint(o.email);
+  if (given(o.email)) p.email = emailHint(o.email);
   if (o.start_time !== undefined) {
     if (typeof o.start_time !== 'number' || !Number.isFinite(o.start_time)) refuse('start_time', 'must be a number');
     p.startTime = /** @type {number} */ (o.start_time);

@@ -45,7 +45,8 @@ const idOf = (email, issuer) => `${issuer} ${email}`;
 export async function loadKey(email, issuer) {
   const id = idOf(email, issuer);
   try {
-    return (await transact('readonly', (s) => s.get(id))) || memory.get(id);
+    // What could not be written is newer than what was.
+    return memory.get(id) || (await transact('readonly', (s) => s.get(id)));
   } catch {
     return memory.get(id);
   }
@@ -56,6 +57,7 @@ export async function saveKey(record) {
   const whole = { ...record, id: idOf(record.email, record.issuer) };
   try {
     await transact('readwrite', (s) => s.put(whole));
+    memory.delete(whole.id);
   } catch {
     memory.set(whole.id, whole);
   }
@@ -143,7 +145,7 @@ export function certificateFits(cert, pubkey, email, now) {
     const sameKey = theirs && Object.keys(mine).every((name) => mine[name] === theirs[name]);
     const address = p.principal?.email ?? p.principal?.['unverified-email'] ?? p.sub;
     return !!sameKey && typeof address === 'string' && address.toLowerCase() === email.toLowerCase() &&
-      Number(p.exp) > now;
+      Number(p.exp) - now >= soon;
   } catch {
     return false;
   }

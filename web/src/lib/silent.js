@@ -27,7 +27,7 @@ export async function silentAssertion(api, origin, believed) {
   }
   const assertion = await makeAssertion(key, origin, api.now());
   // On a computer that others may use, nothing stays that could sign in once more.
-  if (store.computer(api.context.userid, Date.now())?.state !== 'confirmed') await dropKey(email, info.issuer);
+  if (!store.isOwn(api.context.userid, Date.now())) await dropKey(email, info.issuer);
   if (record.one_time) store.updateSite(origin, { one_time: undefined });
   return { email, assertion };
 }

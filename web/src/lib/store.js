@@ -71,12 +71,14 @@ export const setEmails = (emails, userid) => write('emails', { list: emails, use
 /** Whether what is kept here is of another account. @param {unknown} userid */
 export const isOther = (userid) => ![undefined, userid].includes(read('emails')?.userid);
 
-/** @param {string} email @param {unknown} userid */
-export function linkUser(email, userid) {
-  const all = read('emailToUserID') || {};
-  all[email] = userid;
-  write('emailToUserID', all);
+const mostLinks = 50;
+/** Whose addresses these are, for when nobody is signed in. @param {string[]} emails @param {unknown} userid */
+export function linkUser(emails, userid) {
+  const all = Object.entries(read('emailToUserID') || {}).filter(([email]) => !emails.includes(email));
+  write('emailToUserID', Object.fromEntries([...all, ...emails.map((email) => [email, userid])].slice(-mostLinks)));
 }
+/** @param {string} email @returns {unknown} undefined: never seen here */
+export const userOf = (email) => read('emailToUserID')?.[email];
 
 /** Signed out: nothing of the account stays, but whose computer it is.*/
 export function clearAccount() {
@@ -94,6 +96,13 @@ export function computer(userid, now) {
   if (!record) return null;
   const known = ['seen', 'confirmed', 'denied'].includes(record.state) && Number.isFinite(record.updated);
   return known ? { state: record.state, age: now - record.updated } : { state: 'unreadable', age: 0 };
+}
+const month = 30 * 24 * 3600 * 1000;
+/** Whether the account's owner said, not too long ago, that this is his computer.
+ *  @param {unknown} userid @param {number} now */
+export function isOwn(userid, now) {
+  const said = userid === undefined ? null : computer(userid, now);
+  return said?.state === 'confirmed' && said.age <= month;
 }
 /** @param {unknown} userid @param {ComputerState} state @param {number} now */
 export function setComputer(userid, state, now) {

@@ -27,6 +27,20 @@ test('a slow window that a person closes is a cancel, and the page stays', async
   assert.equal(page.links.length, 0);
 });
 
+test('a window that its own page cut off after a while lies in front: the page goes itself', async () => {
+  const page = await makePage();
+  const heard = [];
+  watched(page, heard);
+  const popup = page.newPopup();
+  page.id.request({ oncancel: () => heard.push('cancel') });
+  page.focused = false;
+  page.time.pass(1600);
+  popup.closed = true;
+  page.time.pass(600);
+  assert.equal(page.links.length, 1);
+  assert.deepEqual(heard, []);
+});
+
 test('a window that is gone at the first look was cut off: the page goes itself', async () => {
   const page = await makePage();
   const heard = [];

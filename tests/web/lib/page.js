@@ -68,7 +68,7 @@ export async function makePage(storage = new Map()) {
   const frames = [];
   const links = [];
   const page = {
-    time, frames, links, storage,
+    time, frames, links, storage, focused: true,
     /** The window that opens next; null: none does. @type {any} */
     popup: null,
     /** @param {string} type @param {any} event */
@@ -103,7 +103,7 @@ export async function makePage(storage = new Map()) {
     addEventListener: (type, hear) => (listeners[type] ??= []).push(hear),
     removeEventListener: (type, hear) => (listeners[type] = (listeners[type] || []).filter((h) => h !== hear)),
     HTMLScriptElement: Script, BroadcastChannel: Channel, navigator,
-    document: { currentScript: new Script(), createElement: make, body: { appendChild: (node) => frames.push(node) } },
+    document: { currentScript: new Script(), createElement: make, body: { appendChild: (node) => frames.push(node) }, hasFocus: () => page.focused },
     location: { origin: site, href: site + '/', pathname: '/', search: '', hash: '' },
     localStorage: {
       getItem: (name) => storage.get(name) ?? null,
@@ -114,5 +114,5 @@ export async function makePage(storage = new Map()) {
   });
   console.warn = () => {};
   await import(`../../../web/src/rp/include.js?page=${++pages}`);
-  return { ...page, id: navigator.id, newPopup: page.newPopup };
+  return Object.assign(page, { id: navigator.id });
 }

@@ -101,9 +101,9 @@ export function openPopup(service, params, done, severed, alone) {
   const poll = setInterval(() => {
     if (!popup.closed) seen = true;
     else if (away && Date.now() - opened < states.life) return;
-    // Cross-Origin-Opener-Policy of this page cuts at navigation: such a window is never seen open. One
-    // that was seen, and is gone, was closed by a person, however little of it was loaded.
-    else if (!ready && !seen) giveUp();
+    // Cross-Origin-Opener-Policy of this page cuts when the window's own page comes, and leaves that in
+    // front; a person who closes the window, however little of it was loaded, is back at this page.
+    else if (!ready && (!seen || !document.hasFocus())) giveUp();
     else if (gone++) end({ cancelled: true });  // its answer may come after its end is seen
   }, 500);
   /** Shows the dialog, if it is there; else that was the end of it. @returns {boolean} */

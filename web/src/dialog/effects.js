@@ -217,9 +217,9 @@ export const effects = {
     const call = add ? 'add_email_with_assertion' : 'auth_with_assertion';
     const done = await w.api.post(call, add ? { assertion } : { assertion, ephemeral: !mayLast(w, email) });
     if (!done.success) throw new ApiError(call, 200, { reason: done.reason });
-    if (!add && info.state === 'transition_to_primary')
-      await w.api.post('used_address_as_primary', { email }).catch(() => {});
     const now = await readSession(w.api);
+    if (!add && info.state === 'transition_to_primary')
+      await w.api.post('used_address_as_primary', { email }).catch((e) => console.error('used_address_as_primary', e));
     await saveKey(key);  // it is of the account that is here now, whosever was here before
     return { type: 'primaryAuthed', ...now };
   },

@@ -113,8 +113,9 @@ bool Reactor::add(int fd, EventHandler& handler, std::uint32_t events) {
 void Reactor::remove(int fd, EventHandler& handler) {
     ::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
     removed_.push_back(&handler);
-    if (!again_.empty())
-        again_.erase(std::remove(again_.begin(), again_.end(), &handler), again_.end());
+    for (auto* list : {&again_, &late_})
+        if (!list->empty())
+            list->erase(std::remove(list->begin(), list->end(), &handler), list->end());
 }
 
 bool Reactor::isStale(const EventHandler& handler) const {
@@ -176,8 +177,10 @@ void Reactor::turn(std::int64_t most_ns) {
     std::int64_t wait_ns = unfinished_.empty() ? most_ns : 0;
     if (!timers_.empty())
         wait_ns = std::clamp<std::int64_t>(timers_.begin()->first - monotonicNs(), 0, wait_ns);
-    const int n = ::epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()),
-                               static_cast<int>((wait_ns + 999'999) / 1'000'000));
+    // Interrupted: as if nothing had come.
+    const int n = std::max(::epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()),
+                                        static_cast<int>((wait_ns + 999'999) / 1'000'000)),
+                           0);
     now_ns_ = monotonicNs();
     left_ = static_cast<std::size_t>(n) + unfinished_.size();
     const auto next = [&] {
@@ -211,6 +214,7 @@ void Reactor::turn(std::int64_t most_ns) {
         }
         tasks_.clear();
     }
+    left_ = 0;
     writeNow();
     wheel_.advance(now_ns_);
     while (!timers_.empty() && timers_.begin()->first <= now_ns_) {

@@ -144,6 +144,7 @@ class ServerConnection final : public EventHandler, public Timed, private Upstre
     std::size_t out_sent_ = 0;
     std::int64_t wait_until_ns_ = 0, total_until_ns_ = 0;  ///< 0: no such deadline
     std::uint32_t requests_ = 0, empty_lines_ = 0;
+    bool late_ = false;  ///< a whole answer waits in out_ for the end of the loop's turn
     bool readable_ = false, eof_pending_ = false, processing_ = false, keep_alive_ = true,
          peer_eof_ = false, all_heard_ = false, client_closes_ = false, close_after_ = false;
 

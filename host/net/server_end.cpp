@@ -87,8 +87,9 @@ void ServerConnection::drain() {
 
 void ServerConnection::destroy() {
     if (phase_ == Phase::Dead) return;
+    writeHeld();
     // An answer that breaks off must look like that, also where only the end of the stream ends it.
-    if (phase_ == Phase::Exchange && head_sent_ && (!response_done_ || !out_.empty()))
+    if (phase_ == Phase::Exchange && head_sent_ && (!response_done_ || out_sent_ < out_.size()))
         transport_.resetOnClose();
     phase_ = Phase::Dead;
     disarm();

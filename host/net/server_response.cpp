@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 #include "host/net/reason.h"
 #include "host/net/server_connection.h"
@@ -57,7 +58,8 @@ std::string_view HttpExchange::responseBody() const {
     return connection_ != nullptr ? std::string_view(connection_->held_) : std::string_view();
 }
 void HttpExchange::abort() {
-    if (connection_ != nullptr) connection_->destroy();
+    // What was answered in full is not taken back.
+    if (connection_ != nullptr && !connection_->late_) connection_->destroy();
 }
 
 // ---- answers ------------------------------------------------------------------------------------
@@ -181,8 +183,11 @@ void ServerConnection::sendHead(std::string_view first_piece, bool end) {
     // To copy a little costs less than a list of pieces does in the kernel.
     const bool small = first_piece.size() <= kCopied;
     if (small) out.append(first_piece);
-    if (small && end && out_.empty() && loop_.reactor.writesLate(*this)) {
+    // With a body still to come the answer goes first: what is wrong with the rest must not take it
+    // back.
+    if (small && end && out_.empty() && body_ == Body::Done && loop_.reactor.writesLate(*this)) {
         out_.assign(out);
+        late_ = true;
         return;
     }
     std::array<iovec, 2> pieces{iovec{out.data(), out.size()},
@@ -298,11 +303,13 @@ Io ServerConnection::writeOut(std::size_t& sent) {
 }
 
 void ServerConnection::writeHeld() {
+    if (!std::exchange(late_, false)) return;
     std::size_t sent = 0;
     if (writeOut(sent) == Io::Again && wait_ != Wait::Write) arm(Wait::Write);
 }
 
 void ServerConnection::flush() {
+    late_ = false;
     std::size_t sent = 0;
     const Io io = writeOut(sent);
     if (io != Io::Done && io != Io::Again) return clientGone();

@@ -101,6 +101,30 @@ TEST(Forward, AnswersOfOneTurnGoToWhomTheyBelong) {
     }
 }
 
+TEST(Forward, RefusalsInABusyTurnArriveWhole) {
+    EngineUnderTest e(std::make_shared<TestService>([](const ExchangePtr& x) {
+                          x->respond(okHead(), std::string(x->body()));
+                      }),
+                      [](EngineSettings& s) { s.loops = 1; });
+    const std::string wide(20'000, 'x');
+    const std::vector<std::pair<std::string, unsigned>> asked{
+        {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20000\r\n\r\n" + wide, 413},
+        {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4e20\r\n" + wide + "\r\n",
+         413},
+        {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n" + wide, 400},
+        {"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 200}};
+    std::vector<std::unique_ptr<RawClient>> clients;
+    for (int i = 0; i < 12; ++i) clients.push_back(std::make_unique<RawClient>(e.port()));
+    clients[3]->send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    clients[3]->readUntil("\r\n\r\n");
+    std::atomic<bool> sent{false};
+    e.engine->loop(0).post([&] { Observer::await([&] { return sent.load(); }); });
+    for (std::size_t i = 0; i < clients.size(); ++i) clients[i]->send(asked[i % 4].first);
+    sent = true;
+    for (std::size_t i = 0; i < clients.size(); ++i)
+        EXPECT_EQ(statusOf(clients[i]->readUntil("\r\n\r\n")), asked[i % 4].second) << i;
+}
+
 TEST(Forward, LargeBodiesBothWaysInBothFramings) {
     Pair p(echo());
     std::string body(3 * 1024 * 1024, '\0');

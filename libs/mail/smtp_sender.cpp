@@ -15,6 +15,7 @@ namespace {
 constexpr std::chrono::milliseconds kTakeOverEvery{500};
 constexpr std::int64_t kPurgeEveryMs = 3'600'000;
 constexpr std::size_t kRandomOctets = 32;
+constexpr unsigned kMostReads = 100;  ///< two days, with the longest waits
 using Clock = std::chrono::steady_clock;
 
 Poco::Net::Context::Ptr makeContext(const SmtpOptions& options) {
@@ -218,6 +219,7 @@ void SmtpSender::deliver(Lock& lock, Spool::Entry entry, std::unique_ptr<SmtpSes
         if (found.state == Spool::Found::State::Gone) return schedule_.done(entry);
         if (found.state == Spool::Found::State::Damaged) return bury(entry, "?", found.error);
         // No descriptor left, a disk that hesitates: nothing that the message is to blame for.
+        if (entry.attempts + 1 >= kMostReads) return bury(entry, "?", found.error);
         log(Level::Error, "mail: " + entry.id + " waits: " + found.error);
         const auto wait = backoffMs(options_.smtp, entry.attempts + 1, dice());
         return putOff(std::move(entry), environment_.now_ms() + wait);

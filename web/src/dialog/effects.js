@@ -72,7 +72,7 @@ async function lookUp(w, email) {
   try {
     return await w.api.get('address_info', forceIssuer ? { email, issuer: forceIssuer } : { email });
   } catch (e) {
-    if (forceIssuer && e instanceof ApiError && e.status === 400)
+    if (forceIssuer && e instanceof ApiError && e.status === 400 && e.reason.startsWith('issuer'))
       throw new ImproperUsage(`experimental_forceIssuer: ${e.reason}`);
     throw e;
   }

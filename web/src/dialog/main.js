@@ -201,6 +201,7 @@ function address(id) {
 function act(type) {
   if (state.error?.fatal) return leave();
   if (state.busy || !armed) return;
+  clearTimeout(choosing);
   const read = readers[type];
   const more = read ? read() : {};
   if (more) dispatch({ type, ...more });
@@ -235,6 +236,7 @@ for (const input of every('input'))
   });
 // A browser that shows a page as it was left, shows one that waits for what will not come.
 addEventListener('pageshow', (event) => event.persisted && location.reload());
+comeUp();
 wireReveals((shown) => (shown ? t('hide') : t('show')));
 begin().catch((e) => {
   console.error(e);

@@ -37,7 +37,8 @@ export function provisionInFrame(api, email, info, trusted) {
     };
     let timer = setTimeout(() => end('silent'), silence);
     const last = setTimeout(() => end('silent'), patience);
-    let asked = false;  // for the key: once
+    /** @type {ReturnType<typeof makeKey> | undefined} the one, however often the page asks */
+    let making;
     /** @param {MessageEvent} event */
     const hear = async (event) => {
       if (event.origin !== expected || event.source !== frame.contentWindow) return;
@@ -48,9 +49,9 @@ export function provisionInFrame(api, email, info, trusted) {
       /** @param {any} message */
       const post = (message) => frame.contentWindow?.postMessage({ t: 'bid:prov', v: 1, ...message }, expected);
       if (m.op === 'begin') post({ op: 'begin', email, duration: duration(trusted) });
-      else if (m.op === 'key' && !asked) {
-        asked = true;
-        made = await makeKey(api.context.user_key_algs);
+      else if (m.op === 'key') {
+        making ??= makeKey(api.context.user_key_algs);
+        made = await making;
         post({ op: 'key', pubkey: made.pubkey });
       } else if (m.op === 'end') {
         const good = made && typeof m.cert === 'string' && certificateFits(m.cert, made.pubkey, email, api.now());

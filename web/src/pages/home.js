@@ -112,9 +112,10 @@ function ask(words) {
   });
 }
 
-async function forget() {
+/** @param {boolean} [all] what is under way with a provider too */
+async function forget(all = false) {
   store.clearAccount();
-  await forgetKeys(true).catch(() => {});
+  await forgetKeys(all).catch(() => {});
 }
 
 async function signOut() {
@@ -125,7 +126,7 @@ async function signOut() {
     const out = e instanceof AccountChanged ? !api.context.authenticated : e instanceof ApiError && e.status === 400;
     if (!out) throw e;
   }
-  await forget();
+  await forget(true);
   await refresh();
 }
 
@@ -133,7 +134,7 @@ const cancelAccount = async () => {
   const words = { title: t('account.cancel_title'), text: t('account.cancel_text'), yes: t('account.cancel_yes') };
   if (!(await ask(words))) return;
   await api.post('account_cancel', {});
-  await forget();
+  await forget(true);
   await refresh();
 };
 

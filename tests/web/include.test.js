@@ -14,12 +14,19 @@ const watched = (page, heard) => page.id.watch({
   onlogin: () => heard.push('login'), onlogout: () => heard.push('logout'), onready: () => heard.push('ready'), loggedInUser: null,
 });
 
-test('a slow window that a person closes is a cancel, and the page stays', async () => {
+/** A page that has asked for the dialog, whose window has not said anything. */
+async function asking() {
   const page = await makePage();
+  /** @type {string[]} */
   const heard = [];
   watched(page, heard);
   const popup = page.newPopup();
   page.id.request({ oncancel: () => heard.push('cancel') });
+  return { page, heard, popup };
+}
+
+test('a slow window that a person closes is a cancel, and the page stays', async () => {
+  const { page, heard, popup } = await asking();
   page.time.pass(600);
   popup.closed = true;
   page.time.pass(3000);
@@ -28,11 +35,7 @@ test('a slow window that a person closes is a cancel, and the page stays', async
 });
 
 test('a window that its own page cut off after a while lies in front: the page goes itself', async () => {
-  const page = await makePage();
-  const heard = [];
-  watched(page, heard);
-  const popup = page.newPopup();
-  page.id.request({ oncancel: () => heard.push('cancel') });
+  const { page, heard, popup } = await asking();
   page.focused = false;
   page.time.pass(1600);
   popup.closed = true;
@@ -42,11 +45,7 @@ test('a window that its own page cut off after a while lies in front: the page g
 });
 
 test('a window that is gone at the first look was cut off: the page goes itself', async () => {
-  const page = await makePage();
-  const heard = [];
-  watched(page, heard);
-  const popup = page.newPopup();
-  page.id.request({ oncancel: () => heard.push('cancel') });
+  const { page, heard, popup } = await asking();
   popup.closed = true;
   page.time.pass(600);
   assert.equal(page.links.length, 1);

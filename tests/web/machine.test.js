@@ -210,6 +210,7 @@ test('whoever is signed in writes the address that takes the place', () => {
   const options = { forceAuthentication: true, hint: 'x@evil.example' };
   assert.equal(run(start(somebody, ['a@b.example'], options)).state.email, '');
   assert.equal(run(start(somebody, ['a@b.example'], { ...options, hint: 'a@b.example' })).state.email, 'a@b.example');
+  assert.equal(run(start(somebody, ['a@b.example'], { ...options, hint: 'A@B.example' })).state.email, 'a@b.example');
   assert.equal(run(start(nobody, [], options)).state.email, 'x@evil.example');
 });
 

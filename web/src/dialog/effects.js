@@ -47,8 +47,12 @@ export async function readSession(api) {
   return { session, emails };
 }
 
-/** Whether what is made now may last: this computer is the person's own. @param {World} w @param {string} email */
-const mayLast = (w, email) => w.state().trusted || store.isOwn(w.state().session.userid ?? store.userOf(email), Date.now());
+/** Whether what is made now may last: this computer is that of the account which the address belongs to,
+ *  or is being added to; whoever else is signed in has no say. @param {World} w @param {string} email */
+function mayLast(w, email) {
+  const { trusted, add, session } = w.state();
+  return trusted || store.isOwn(add ? session.userid : store.userOf(email), Date.now());
+}
 
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let polling;

@@ -61,16 +61,19 @@ const start = (s) => {
   if (known && !s.emails.length) return stay(s, { screen: 'loading' }, { run: 'logout' });
   if (known) return stay(s, { screen: 'pick_email', stack: [], busy: false, email: preselected(s) });
   // Whoever is signed in gives that up only for an address that he wrote himself.
-  const email = s.session.authenticated && !s.emails.includes(s.options.hint) ? '' : s.options.hint;
+  const email = s.session.authenticated ? ownOf(s, s.options.hint) : s.options.hint;
   return stay(s, { screen: 'email', stack: [], busy: false, email, required: false, add: false });
 };
+
+/** The account's address that differs from this one in nothing but case; '' where it has none.
+ *  @param {State} s @param {string} email */
+const ownOf = (s, email) => s.emails.find((one) => one.toLowerCase() === email.toLowerCase()) || '';
 
 /** Nothing is chosen for a person with several addresses at a site that they never saw.
  *  @param {State} s */
 function preselected(s) {
   const { hint, lastEmail } = s.options;
-  const hinted = s.emails.find((one) => one.toLowerCase() === hint.toLowerCase());
-  if (hinted) return hinted;
+  if (ownOf(s, hint)) return ownOf(s, hint);
   if (s.emails.includes(lastEmail)) return lastEmail;
   return s.emails.length === 1 ? s.emails[0] : '';
 }
@@ -188,8 +191,7 @@ const handlers = {
   pick: (s, e) => (e.email ? chosen(s, e.email) : wrong(s, 'choices', message('field.choose'))),
   add: (s) => enter(s, { screen: 'add_email', email: '' }),
   add_email(s, e) {
-    const owned = s.emails.some((one) => one.toLowerCase() === e.email.toLowerCase());
-    return owned ? wrong(s, 'add', message('field.owned')) : lookUp(s, e.email, 'add');
+    return ownOf(s, e.email) ? wrong(s, 'add', message('field.owned')) : lookUp(s, e.email, 'add');
   },
   not_me: (s) => wait(s, { run: 'logout' }),
   verify: (s) => enter(s, { screen: 'primary_leaving' }, { run: 'leave', email: s.email, info: s.info, add: s.add }),

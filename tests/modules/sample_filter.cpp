@@ -212,9 +212,9 @@ class Sample final : public sdk::Filter {
             q.url = "http://127.0.0.1:1/";
             q.target = "/first" + split;
         });
-        for (const auto& [name, value] :
+        for (const auto& field :
              sdk::Headers{{"X-A", "b\r\nX-C: d"}, {"X-A: b\r\nX-C", "d"}, {"", "d"}})
-            refuse("a field", [&](auto& q) { q.headers = {{name, value}}; });
+            refuse("a field", [&](auto& q) { q.headers = {field}; });
         refuse("257 fields", [&](auto& q) { q.headers = sdk::Headers(257, {"X-Many", "x"}); });
         const auto* client = static_cast<const psn_http_client_api*>(
             host.raw()->get_extension(host.raw(), sdk::abi(PSN_HTTP_CLIENT_ID)));
